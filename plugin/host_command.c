@@ -1,0 +1,139 @@
+/* host_command.c - `darknet prune <verb>`: dispatch, help, and the verbs that need no network in memory */
+#include "host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int report_command(int argc, char **argv);
+static int help_command(int argc, char **argv);
+
+static const struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *words, *summary, *details;
+} verbs[] = {
+    { "train", prune_train_command, "<data> <cfg> [<weights>]", "train with pruning; repeatable and resumable",
+      "The pruning keys come from [net] of the cfg (prune_sparsity=.95, ...) or from options (-sparsity .95); options win.\n"
+      "Writes name_last, name_best (best validation accuracy at the final sparsity) and name_final.weights, each with a\n"
+      "name.prune, and name_log.csv and name_chart.svg/.png. The same command after a stop goes on to the same bits.\n"
+      "\n"
+      "  -seed n        order of images, first weights, dropout [DARKNET_SEED or 1]\n"
+      "  -threads n     BLAS threads; the same number gives the same bits [all]\n"
+      "  -iterations n  in place of max_batches\n"
+      "  -backup dir    where to write [backup= of the data file, or backup]\n"
+      "  -checkpoint n  save name_last every n iterations too [every epoch]\n"
+      "  -clear         with <weights>: count iterations from 0\n"
+      "  -restart       ignore the checkpoint of an earlier run\n"
+      "and the pruning keys without prune_ (see darknet prune help keys)\n"
+      "\n"
+      "example: darknet prune train mnist.data lenet.cfg dense.weights -clear -sparsity .95\n" },
+    { "eval", prune_eval_command, "<data> <cfg> <weights>", "accuracy, loss and time per image on the validation set",
+      "  -json       one line: {\"images\":n,\"top1\":percent,\"loss\":mean -ln p,\"ms_per_image\":batch 1}\n"
+      "  -threads n  BLAS threads [all]\n"
+      "\n"
+      "example: darknet prune eval mnist.data lenet.cfg lenet_final.weights -json\n" },
+    { "report", report_command, "<cfg> <weights>", "weights, zeros, MACs, bytes and an energy estimate per layer",
+      "  -json      the same as JSON\n"
+      "  -svg file  and a chart of the layers\n"
+      "\n"
+      "example: darknet prune report lenet.cfg lenet_final.weights\n" },
+    { "help", help_command, "[<verb> | keys]", "this, or more about a verb, or the pruning keys", "" },
+};
+enum { N_VERBS = sizeof verbs / sizeof *verbs };
+
+static void print_usage(FILE *out)
+{
+    fputs("usage: darknet prune <verb> ...\n\n", out);
+    for (int i = 0; i < N_VERBS; i++) fprintf(out, "  %-6s %-25s %s\n", verbs[i].name, verbs[i].words, verbs[i].summary);
+    fputs("\nDarknet's own trainers (classifier, detector, cifar) prune too, given a cfg with prune_ keys: darknet prune help keys\n", out);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    for (int i = 0; i < N_VERBS; i++)
+        if (!strcmp(verbs[i].name, name)) return &verbs[i];
+    return NULL;
+}
+
+static void print_keys(void)
+{
+    puts("keys of [net], with prune_ before them; as options of train with a dash:\n");
+    prune_settings_help(stdout);
+    puts("\nkeys of a layer:\n\n"
+         "  prune=0         the layer is not pruned\n"
+         "  prune_sparsity  the layer's own final sparsity; it then takes no part in the shared budget\n\n"
+         "example:\n\n  [net]\n  prune_sparsity=.95\n  prune_steps=20\n  prune_recover=.1");
+}
+
+static int help_command(int argc, char **argv)
+{
+    if (argc > 2) return prune_fail(PRUNE_ERR_USAGE, "one word too many: %s", argv[2]);
+    if (argc < 2) {
+        print_usage(stdout);
+        return PRUNE_OK;
+    }
+    if (!strcmp(argv[1], "keys")) {
+        print_keys();
+        return PRUNE_OK;
+    }
+    const struct verb *verb = find_verb(argv[1]);
+    if (!verb) return prune_fail(PRUNE_ERR_USAGE, "no verb %s (see darknet prune help)", argv[1]);
+    printf("darknet prune %s %s\n\n%s.\n\n%s", verb->name, verb->words, verb->summary, verb->details);
+    return PRUNE_OK;
+}
+
+static int write_svg(const char *path, const struct prune_graph *graph, const struct prune_weights *weights)
+{
+    struct prune_output out;
+    int code = prune_output_open(&out, path);
+    if (code) return code;
+    code = prune_report_svg(out.file, graph, weights);
+    if (!code) return prune_output_commit(&out);
+    prune_output_abandon(&out);
+    return code;
+}
+
+static int report_command(int argc, char **argv)
+{
+    const char *words[2] = { NULL, NULL }, *svg = NULL;
+    int n_words = 0, json = 0;
+    struct prune_cfg cfg = { 0 };
+    struct prune_graph graph = { 0 };
+    struct prune_weights weights = { 0 };
+    struct prune_settings settings;
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "-json")) json = 1;
+        else if (!strcmp(argv[i], "-svg")) {
+            if (++i == argc) return prune_fail(PRUNE_ERR_USAGE, "-svg needs a file");
+            svg = argv[i];
+        } else if (argv[i][0] == '-') return prune_fail(PRUNE_ERR_USAGE, "unknown option %s (see darknet prune help report)", argv[i]);
+        else if (n_words == 2) return prune_fail(PRUNE_ERR_USAGE, "one word too many: %s", argv[i]);
+        else words[n_words++] = argv[i];
+    }
+    if (n_words < 2) return prune_fail(PRUNE_ERR_USAGE, "report needs <cfg> <weights>");
+    prune_settings_default(&settings);
+    int code = prune_cfg_read(&cfg, words[0]);
+    if (!code) code = prune_settings_from_cfg(&settings, &cfg);
+    if (!code) code = prune_graph_build(&graph, &cfg);
+    if (!code) code = prune_weights_read(&weights, &graph, words[1]);
+    if (!code) code = json ? prune_report_json(stdout, &graph, &weights) : prune_report_text(stdout, &graph, &weights);
+    if (!code && fflush(stdout)) code = prune_fail(PRUNE_ERR_IO, "cannot write the report: %s", strerror(errno));
+    if (!code && svg) code = write_svg(svg, &graph, &weights);
+    prune_weights_free(&weights);
+    prune_graph_free(&graph);
+    prune_cfg_free(&cfg);
+    return code;
+}
+
+int run_prune(int argc, char **argv)
+{
+    if (argc < 3) {
+        print_usage(stderr);
+        return 2;
+    }
+    const struct verb *verb = find_verb(argv[2]);
+    int code = verb ? verb->run(argc - 2, argv + 2) : prune_fail(PRUNE_ERR_USAGE, "no verb %s (see darknet prune help)", argv[2]);
+    if (code == PRUNE_ERR_USAGE) return 2;
+    return code ? 1 : 0;
+}

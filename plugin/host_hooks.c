@@ -1,0 +1,305 @@
+/* host_hooks.c - the calls from Darknet: views of its layers for the core, and the core's steps in its training loop */
+#include "host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --------------------------------------------------------------------------------------------------------- attach -- */
+
+static const char *refusal(const layer *l)
+{
+    if (l->binary) return "binary weights cannot be pruned (a zero becomes -mean)";
+    if (l->xnor) return "xnor weights cannot be pruned (a zero becomes -mean)";
+    if (l->type == RNN || l->type == GRU || l->type == LSTM || l->type == CRNN) return "recurrent layers cannot be pruned";
+    return NULL;
+}
+
+static int add_tensor(struct prune *prune, const network *net, int index, const struct prune_section *section)
+{
+    const layer *l = &net->layers[index];
+    struct prune_tensor *tensor = &prune->tensors[prune->n_tensors];
+    memset(tensor, 0, sizeof *tensor);
+    tensor->layer = index;
+    if (!prune_settings_layer(section, &tensor->limit)) return PRUNE_OK;
+    if (l->type == CONVOLUTIONAL) {
+        tensor->kind = PRUNE_CONVOLUTIONAL;
+        tensor->out = l->n;
+        tensor->in = l->c / l->groups;
+        tensor->kh = tensor->kw = l->size;
+    } else {
+        tensor->kind = PRUNE_CONNECTED;
+        tensor->out = l->outputs;
+        tensor->in = l->inputs;
+        tensor->kh = tensor->kw = 1;
+    }
+    tensor->n = (size_t)tensor->out * (size_t)tensor->in * (size_t)tensor->kh * (size_t)tensor->kw;
+    tensor->weights = l->weights;
+    tensor->momentum = l->weight_updates;
+    tensor->moment1 = l->m;
+    tensor->moment2 = l->v;
+    char name[64];
+    snprintf(name, sizeof name, "%d %s", index, prune_kind_name(tensor->kind));
+    tensor->name = strdup(name);
+    tensor->mask = malloc(tensor->n);
+    int remembers = prune->settings.rule != PRUNE_NONE;
+    if (remembers) tensor->memory = calloc(tensor->n, sizeof *tensor->memory);
+    prune->n_tensors++;         /* from here on prune_net_free finds its arrays */
+    if (!tensor->name || !tensor->mask || (remembers && !tensor->memory))
+        return prune_fail(PRUNE_ERR_NOMEM, "out of memory for the mask of layer %s", name);
+    memset(tensor->mask, 1, tensor->n);
+    tensor->active = tensor->n;
+    return PRUNE_OK;
+}
+
+static void add_array(struct prune *prune, int layer, enum prune_role role, float *values, size_t n, const struct prune_tensor *tensor)
+{
+    if (values) prune->arrays[prune->n_arrays++] = (struct prune_array){ layer, role, n, values, tensor };
+}
+
+enum { ARRAYS_PER_LAYER = 10 };
+
+/* Everything that update_convolutional_layer and update_connected_layer carry from one iteration to the next, beside the weights. */
+static void add_arrays(struct prune *prune, const layer *l, int index)
+{
+    const struct prune_tensor *tensor = NULL;
+    for (int i = 0; i < prune->n_tensors; i++)
+        if (prune->tensors[i].layer == index) tensor = &prune->tensors[i];
+    int convolutional = l->type == CONVOLUTIONAL || l->type == DECONVOLUTIONAL;
+    size_t weights = convolutional ? (size_t)l->nweights : (size_t)l->outputs * (size_t)l->inputs;
+    if (l->type == LOCAL) weights = (size_t)l->size * (size_t)l->size * (size_t)l->c * (size_t)l->n * (size_t)l->out_w * (size_t)l->out_h;
+    size_t biases = convolutional ? (size_t)l->n : (size_t)l->outputs;
+    add_array(prune, index, PRUNE_WEIGHT_UPDATES, l->weight_updates, weights, tensor);
+    add_array(prune, index, PRUNE_BIAS_UPDATES, l->bias_updates, biases, NULL);
+    add_array(prune, index, PRUNE_SCALE_UPDATES, l->scale_updates, biases, NULL);
+    add_array(prune, index, PRUNE_MOMENT1, l->m, weights, tensor);
+    add_array(prune, index, PRUNE_MOMENT2, l->v, weights, tensor);
+    add_array(prune, index, PRUNE_BIAS_MOMENT1, l->bias_m, biases, NULL);
+    add_array(prune, index, PRUNE_BIAS_MOMENT2, l->bias_v, biases, NULL);
+    add_array(prune, index, PRUNE_SCALE_MOMENT1, l->scale_m, biases, NULL);
+    add_array(prune, index, PRUNE_SCALE_MOMENT2, l->scale_v, biases, NULL);
+    if (tensor) add_array(prune, index, PRUNE_MEMORY, tensor->memory, weights, tensor);
+}
+
+static int attach_layers(struct prune *prune, const network *net, const struct prune_cfg *cfg)
+{
+    size_t n = (size_t)net->n;
+    prune->tensors = calloc(n, sizeof *prune->tensors);
+    prune->arrays = calloc(n * ARRAYS_PER_LAYER, sizeof *prune->arrays);
+    prune->rates = calloc(n, sizeof *prune->rates);
+    if (!prune->tensors || !prune->arrays || !prune->rates) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    int kinds[2] = { 0, 0 };
+    for (int i = 0; i < net->n && prune->settings.configured; i++) {
+        const layer *l = &net->layers[i];
+        const char *why = refusal(l);
+        if (why) return prune_fail(PRUNE_ERR_UNSUPPORTED, "%s: layer %d %s: %s", cfg->path, i, cfg->sections[i + 1].kind, why);
+        if (l->type != CONVOLUTIONAL && l->type != CONNECTED) continue;
+        kinds[l->type == CONNECTED] = 1;
+        int code = add_tensor(prune, net, i, &cfg->sections[i + 1]);
+        if (code) return code;
+    }
+    if (prune->settings.configured && prune->n_tensors == 0)
+        return prune_fail(PRUNE_ERR_UNSUPPORTED, "%s: there is nothing to prune: no convolutional or connected layer without prune=0", cfg->path);
+    if (!kinds[0] || !kinds[1]) prune->settings.order = PRUNE_TOGETHER;         /* an order of one kind is none */
+    for (int i = 0; i < net->n; i++) {
+        LAYER_TYPE type = net->layers[i].type;
+        if (type == CONVOLUTIONAL || type == DECONVOLUTIONAL || type == CONNECTED || type == LOCAL) add_arrays(prune, &net->layers[i], i);
+    }
+    return PRUNE_OK;
+}
+
+int prune_attach(network *net, const struct prune_cfg *cfg, const struct prune_settings *settings)
+{
+    prune_net_free(net);
+#ifdef GPU
+    if (net->gpu_index >= 0) return prune_fail(PRUNE_ERR_UNSUPPORTED, "pruning runs on the CPU: add -nogpu");
+#endif
+    net->prune = calloc(1, sizeof *net->prune);
+    if (!net->prune) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    net->prune->settings = *settings;
+    net->prune->state.best_top1 = -1;
+    int code = attach_layers(net->prune, net, cfg);
+    prune_settings_line(&net->prune->settings, net->prune->state.settings, sizeof net->prune->state.settings);
+    if (code) prune_net_free(net);
+    return code;
+}
+
+void prune_net_free(network *net)
+{
+    struct prune *prune = net->prune;
+    if (!prune) return;
+    for (int i = 0; i < prune->n_tensors; i++) {
+        free((char *)prune->tensors[i].name);
+        free(prune->tensors[i].mask);
+        free(prune->tensors[i].memory);
+    }
+    prune_output_abandon(&prune->pending);
+    free(prune->tensors);
+    free(prune->arrays);
+    free(prune->rates);
+    free(prune);
+    net->prune = NULL;
+}
+
+double prune_sparsity_now(const struct prune *prune)
+{
+    double all = 0, active = 0;
+    for (int i = 0; i < prune->n_tensors; i++) {
+        all += (double)prune->tensors[i].n;
+        active += (double)prune->tensors[i].active;
+    }
+    return all > 0 ? 1 - active / all : 0;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- parser -- */
+
+static int has_prune_keys(const struct prune_cfg *cfg)
+{
+    for (int s = 0; s < cfg->n_sections; s++)
+        for (int k = 0; k < cfg->sections[s].n_keys; k++)
+            if (!strncmp(cfg->sections[s].keys[k].name, "prune", 5)) return 1;
+    return 0;
+}
+
+/* Reads the cfg's pruning keys and, if there are any, checks the whole cfg. Exits on a fault: Darknet's parser has no way to return one. */
+static int settings_of(const char *cfgfile, struct prune_cfg *cfg, struct prune_settings *settings)
+{
+    struct prune_graph graph = { 0 };
+    memset(cfg, 0, sizeof *cfg);
+    prune_settings_default(settings);
+    if (access(cfgfile, R_OK)) return 0;        /* Darknet says so itself */
+    int code = prune_cfg_read(cfg, cfgfile);
+    int keys = !code && has_prune_keys(cfg);
+    if (keys) code = prune_settings_from_cfg(settings, cfg);
+    if (keys && !code) code = prune_graph_build(&graph, cfg);
+    if (keys && !code && settings->configured) code = prune_settings_finish(settings, graph.max_batches);
+    prune_graph_free(&graph);
+    if (code) exit(1);
+    return settings->configured;
+}
+
+void prune_check_cfg(char *cfgfile)
+{
+    struct prune_cfg cfg;
+    struct prune_settings settings;
+    settings_of(cfgfile, &cfg, &settings);
+    prune_cfg_free(&cfg);
+}
+
+void prune_parse_layer(list *options)
+{
+    option_find_str(options, "prune", NULL);
+    option_find_str(options, "prune_sparsity", NULL);
+}
+
+void prune_net_ready(network *net, char *cfgfile)
+{
+    struct prune_cfg cfg;
+    struct prune_settings settings;
+    if (settings_of(cfgfile, &cfg, &settings) && prune_attach(net, &cfg, &settings)) exit(1);
+    prune_cfg_free(&cfg);
+}
+
+/* ----------------------------------------------------------------------------------------------------- weight files -- */
+
+void prune_after_load(network *net, char *filename, int start, int cutoff)
+{
+    struct prune *prune = net->prune;
+    if (!prune) return;
+    prune->found = PRUNE_ABSENT;
+    if (start == 0 && cutoff >= net->n) {
+        int found = prune_state_read(&prune->state, filename, prune->tensors, prune->n_tensors, prune->arrays, prune->n_arrays);
+        if (found < 0) exit(1);
+        prune->found = (enum prune_belongs)found;
+    }
+    if (prune->found == PRUNE_TAKEN) {
+        *net->t = prune->state.optimizer_t;
+        return;
+    }
+    prune->state = (struct prune_state){ .best_top1 = -1 };
+    prune_settings_line(&prune->settings, prune->state.settings, sizeof prune->state.settings);
+    for (int i = 0; i < prune->n_tensors; i++) prune_mask_from_zeros(&prune->tensors[i]);
+}
+
+void prune_before_commit(network *net, char *temporary, char *filename)
+{
+    struct prune *prune = net->prune;
+    if (!prune) return;
+    prune->state.optimizer_t = *net->t;
+    char *path = prune_state_path(filename);
+    int code = path ? prune_output_open(&prune->pending, path) : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    free(path);
+    if (!code) code = prune_state_write(prune->pending.file, &prune->state, temporary, prune->tensors, prune->n_tensors, prune->arrays, prune->n_arrays);
+    if (!code) code = prune_output_sync(&prune->pending);
+    if (!code) return;
+    prune_output_abandon(&prune->pending);
+    unlink(temporary);
+    exit(1);
+}
+
+void prune_after_save(network *net, char *filename)
+{
+    (void)filename;
+    if (net->prune && prune_output_commit(&net->prune->pending)) exit(1);
+}
+
+/* --------------------------------------------------------------------------------------------------------- updates -- */
+
+/* A weight that is held fixed must not move: with a rate of 0, weight decay does not move it either. */
+static void hold_fixed(network *net, enum prune_kind kind)
+{
+    LAYER_TYPE type = kind == PRUNE_CONNECTED ? CONNECTED : CONVOLUTIONAL;
+    for (int i = 0; i < net->n; i++) {
+        net->prune->rates[i] = net->layers[i].learning_rate_scale;
+        if (net->layers[i].type == type) net->layers[i].learning_rate_scale = 0;
+    }
+}
+
+static void let_go(network *net, enum prune_kind kind)
+{
+    LAYER_TYPE type = kind == PRUNE_CONNECTED ? CONNECTED : CONVOLUTIONAL;
+    struct prune *prune = net->prune;
+    for (int i = 0; i < net->n; i++) net->layers[i].learning_rate_scale = prune->rates[i];
+    for (int i = 0; i < prune->n_arrays; i++)   /* momentum that gathered meanwhile would jump when its turn comes */
+        if (net->layers[prune->arrays[i].layer].type == type && prune->arrays[i].role != PRUNE_MEMORY)
+            memset(prune->arrays[i].values, 0, prune->arrays[i].n * sizeof(float));
+}
+
+static void run_step(network *net, int t, int iteration)
+{
+    struct prune *prune = net->prune;
+    if (prune_mask_step(prune->tensors, prune->n_tensors, &prune->settings, t, &prune->last)) exit(1);
+    prune->state.step = t;
+    prune_note("step %d/%d iteration %d target %.4f achieved %.4f pruned %zu recovered %zu loss %.4f", t, prune->settings.steps, iteration,
+               prune->last.target, prune->last.achieved, prune->last.pruned, prune->last.recovered, (double)*net->cost / net->batch);
+}
+
+void prune_before_update(network *net)
+{
+    struct prune *prune = net->prune;
+    if (!prune || !prune->n_tensors) return;
+    if (prune->found == PRUNE_OTHER_SETTINGS) {         /* said when it matters: a net that is only looked at needs no schedule */
+        prune_note("the weights were saved with other pruning settings: their zeros stay pruned, the schedule begins by the iteration count");
+        prune->found = PRUNE_ABSENT;
+    }
+    int iteration = (int)get_current_batch(net);
+    int due = prune_schedule_step(&prune->settings, iteration);
+    if (due < prune->state.step) prune->state.step = prune_schedule_step(&prune->settings, iteration - 1);      /* -clear: the schedule begins anew */
+    for (int i = 0; i < prune->n_tensors; i++)
+        if (prune->settings.rule == PRUNE_GRADIENT) prune_mask_before_update(&prune->tensors[i], PRUNE_GRADIENT);
+    if (due > prune->state.step) run_step(net, due, iteration);
+    for (int i = 0; i < prune->n_tensors; i++)
+        if (prune->settings.rule == PRUNE_SHADOW) prune_mask_before_update(&prune->tensors[i], PRUNE_SHADOW);
+    enum prune_kind fixed = prune_schedule_fixed(&prune->settings, iteration);
+    if (fixed != PRUNE_UNKNOWN) hold_fixed(net, fixed);
+}
+
+void prune_after_update(network *net)
+{
+    struct prune *prune = net->prune;
+    if (!prune || !prune->n_tensors) return;
+    enum prune_kind fixed = prune_schedule_fixed(&prune->settings, (int)get_current_batch(net));
+    if (fixed != PRUNE_UNKNOWN) let_go(net, fixed);
+    for (int i = 0; i < prune->n_tensors; i++) prune_mask_after_update(&prune->tensors[i], prune->settings.rule);
+}

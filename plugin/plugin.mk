@@ -1,0 +1,15 @@
+# Compiles the plugin inside a Darknet tree; included by Darknet's Makefile (patch 0009), which sets PLUGIN to this folder.
+#
+# The plugin has its own flags on purpose: Darknet's $(OPTS) may turn NaN tests into constants, and masks must not depend on it.
+
+PLUGIN_CFLAGS ?= -O3 -g
+PLUGIN_WARN = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Werror -fPIC
+PLUGIN_SRC = $(notdir $(wildcard $(PLUGIN)/*.c))
+PLUGIN_OBJ = $(addprefix $(OBJDIR)prune_,$(PLUGIN_SRC:.c=.o))
+
+OBJS += $(PLUGIN_OBJ)
+COMMON += -I$(PLUGIN)
+LDFLAGS += -lz -lcjson
+
+$(OBJDIR)prune_%.o: $(PLUGIN)/%.c $(wildcard $(PLUGIN)/*.h) $(DEPS)
+	$(CC) $(filter-out -Iinclude/ -Isrc/,$(COMMON)) -isystem include $(PLUGIN_WARN) $(PLUGIN_CFLAGS) -c $< -o $@

@@ -1,0 +1,46 @@
+/* prune_hooks.h - the calls that the patches put into Darknet, one line each
+ *
+ * Every one returns at once when pruning is not configured for the network, so that an unconfigured Darknet computes
+ * the same bits as an unpatched one. Included by Darknet's own files after darknet.h.
+ */
+#ifndef PRUNE_HOOKS_H
+#define PRUNE_HOOKS_H
+
+#include "darknet.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* parser.c, parse_network_cfg: first statement. A cfg with prune keys is checked whole, before Darknet's own reader can trip over it; exits 1 on a fault. */
+void prune_check_cfg(char *cfgfile);
+
+/* parser.c, parse_network_cfg: before option_unused(options). Marks the layer's prune keys as used. */
+void prune_parse_layer(list *options);
+
+/* parser.c, parse_network_cfg: before `return net`. Reads the prune keys of the cfg and, if there are any, attaches masks to net->prune. */
+void prune_net_ready(network *net, char *cfgfile);
+
+/* network.c, free_network: first statement. */
+void prune_net_free(network *net);
+
+/* parser.c, load_weights_upto: last statement, after fclose. Takes masks and optimizer state from the .prune file, or masks from exact zeros. */
+void prune_after_load(network *net, char *filename, int start, int cutoff);
+
+/* parser.c, save_weights_upto: the weights are complete and synced under `temporary`, and about to be renamed to `filename`. Writes the .prune file's temporary. */
+void prune_before_commit(network *net, char *temporary, char *filename);
+
+/* parser.c, save_weights_upto: last statement, after the rename. Renames the .prune file too. */
+void prune_after_save(network *net, char *filename);
+
+/* network.c, update_network: before the loop over l.update (after a.t is set), and after it. */
+void prune_before_update(network *net);
+void prune_after_update(network *net);
+
+/* examples/darknet.c, main: the prune sub-command. Returns the exit status. */
+int run_prune(int argc, char **argv);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,246 @@
+/* scope.c - how the layers share the budget: from one target to a number of survivors per tensor
+ *
+ * The network-wide scopes fill the budget in rounds: whoever would fall below its floor gets the floor and leaves the round.
+ */
+#include "prune.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FLOOR_OF_AVERAGE 0.1    /* a layer's density is never below a tenth of the network's */
+enum { FLOOR_WEIGHTS = 32 };
+
+static size_t survivors(double target, size_t n)
+{
+    return (size_t)llround((1 - target) * (double)n);
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ------------------------------------------------------------------------------------------------- global, lamp -- */
+
+/* The active weights of a tensor as scores in ascending order, and how many of them reach `threshold`. */
+struct ranking {
+    float *scores;
+    size_t n;
+};
+
+static int ascending(const void *a, const void *b)
+{
+    float x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
+/* Scores within a tensor rise with |w|, so ranking them is sorting |w|. */
+static int rank_lamp(struct ranking *ranking, const struct prune_tensor *tensor)
+{
+    ranking->n = 0;
+    ranking->scores = malloc((tensor->n + 1) * sizeof *ranking->scores);
+    if (!ranking->scores) return prune_fail(PRUNE_ERR_NOMEM, "out of memory for the scores of layer %s", tensor->name);
+    for (size_t i = 0; i < tensor->n; i++)
+        if (tensor->mask[i]) ranking->scores[ranking->n++] = isnan(tensor->weights[i]) ? INFINITY : fabsf(tensor->weights[i]);
+    qsort(ranking->scores, ranking->n, sizeof *ranking->scores, ascending);
+    double sum = 0;
+    for (size_t i = ranking->n; i-- > 0;) {
+        double square = (double)ranking->scores[i] * (double)ranking->scores[i];
+        sum += square;
+        ranking->scores[i] = sum > 0 && isfinite(sum) ? (float)(square / sum) : (float)(square > 0);
+    }
+    return PRUNE_OK;
+}
+
+static size_t count_reaching(const struct ranking *ranking, float threshold)
+{
+    size_t low = 0, high = ranking->n;  /* the scores below `low` do not reach it, those from `high` on do */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ranking->scores[middle] >= threshold) high = middle;
+        else low = middle + 1;
+    }
+    return ranking->n - low;
+}
+
+/* Bisects on the bits of the score, which order like the score: the largest threshold that at least k reach, and from it exactly k. */
+static void share_by_rank(const struct ranking *rankings, int n, const int *settled, size_t k, size_t *keep)
+{
+    uint32_t low = 0, high = 0x7f800001U;       /* at least k reach `low` (or all do), fewer than k reach `high` */
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        float threshold;
+        memcpy(&threshold, &middle, sizeof threshold);
+        size_t reaching = 0;
+        for (int i = 0; i < n; i++)
+            if (!settled[i]) reaching += count_reaching(&rankings[i], threshold);
+        if (reaching >= k) low = middle;
+        else high = middle;
+    }
+    float reached, missed;
+    memcpy(&reached, &low, sizeof reached);
+    memcpy(&missed, &high, sizeof missed);
+    size_t sum = 0;
+    for (int i = 0; i < n; i++) {
+        if (settled[i]) continue;
+        keep[i] = high > 0x7f800000U ? 0 : count_reaching(&rankings[i], missed);
+        sum += keep[i];
+    }
+    for (int i = 0; i < n && sum < k; i++) {    /* scores that tie at the threshold: in the order of the layers */
+        if (settled[i]) continue;
+        size_t more = smaller(count_reaching(&rankings[i], reached) - keep[i], k - sum);
+        keep[i] += more;
+        sum += more;
+    }
+}
+
+static int share_global(struct prune_tensor *const *tensors, int n, const int *settled, size_t k, size_t *keep)
+{
+    struct prune_tensor **open = calloc((size_t)n, sizeof *open);
+    if (!open) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    int n_open = 0;
+    for (int i = 0; i < n; i++)
+        if (!settled[i]) open[n_open++] = tensors[i];
+    struct prune_cut cut;
+    prune_select_cut(open, n_open, prune_key_active, 0, k, &cut);
+    size_t ties = k > cut.above ? k - cut.above : 0;
+    for (int i = 0; i < n; i++) {
+        if (settled[i]) continue;
+        keep[i] = 0;
+        for (size_t j = 0; j < tensors[i]->n; j++) {
+            uint32_t key = prune_key_active(tensors[i], j, 0);
+            if (key > cut.key) keep[i]++;
+            else if (key && key == cut.key && ties) {
+                keep[i]++;
+                ties--;
+            }
+        }
+    }
+    free(open);
+    return PRUNE_OK;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- erk -- */
+
+static double erk_weight(const struct prune_tensor *tensor)
+{
+    if (tensor->kind == PRUNE_CONNECTED) return (double)tensor->out + tensor->in;
+    return (double)tensor->out + tensor->in + tensor->kh + tensor->kw;
+}
+
+/* Tensors that would be denser than they are become full and leave; the rest share what remains. Whole numbers by largest remainder. */
+static int share_erk(struct prune_tensor *const *tensors, int n, const int *settled, const size_t *active, size_t k, size_t *keep)
+{
+    double *exact = calloc((size_t)n, sizeof *exact);
+    int *full = calloc((size_t)n, sizeof *full);
+    int code = PRUNE_OK;
+    if (!exact || !full) {
+        code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+        goto done;
+    }
+    size_t left = k;
+    for (int again = 1; again;) {
+        again = 0;
+        double sum = 0;
+        for (int i = 0; i < n; i++)
+            if (!settled[i] && !full[i]) sum += erk_weight(tensors[i]);
+        for (int i = 0; i < n && !again; i++) {
+            if (settled[i] || full[i]) continue;
+            exact[i] = (double)left * erk_weight(tensors[i]) / sum;
+            if (exact[i] < (double)active[i]) continue;
+            full[i] = again = 1;
+            keep[i] = smaller(active[i], left);
+            left -= keep[i];
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        if (settled[i] || full[i]) continue;
+        keep[i] = smaller((size_t)exact[i], left);
+        left -= keep[i];
+    }
+    while (left > 0) {
+        int most = -1;
+        for (int i = 0; i < n; i++) {
+            if (settled[i] || full[i] || keep[i] >= active[i]) continue;
+            if (most < 0 || exact[i] - (double)keep[i] > exact[most] - (double)keep[most]) most = i;
+        }
+        if (most < 0) break;    /* everything that is active is kept */
+        keep[most]++;
+        left--;
+    }
+done:
+    free(exact);
+    free(full);
+    return code;
+}
+
+/* -------------------------------------------------------------------------------------------------------- public -- */
+
+static int share_network(enum prune_scope scope, size_t budget, struct prune_tensor *const *tensors, int n, const size_t *active, const size_t *floors, size_t *keep)
+{
+    int code = PRUNE_OK;
+    struct ranking *rankings = calloc((size_t)n, sizeof *rankings);
+    int *settled = calloc((size_t)n, sizeof *settled);
+    if (!rankings || !settled) {
+        code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+        goto done;
+    }
+    for (int i = 0; i < n && scope == PRUNE_LAMP; i++)
+        if ((code = rank_lamp(&rankings[i], tensors[i]))) goto done;
+    size_t left = budget;
+    for (int again = 1; again;) {
+        again = 0;
+        if (scope == PRUNE_LAMP) share_by_rank(rankings, n, settled, left, keep);
+        else if (scope == PRUNE_GLOBAL) code = share_global(tensors, n, settled, left, keep);
+        else code = share_erk(tensors, n, settled, active, left, keep);
+        if (code) goto done;
+        for (int i = 0; i < n; i++) {
+            if (settled[i] || keep[i] >= floors[i]) continue;
+            keep[i] = floors[i];
+            left -= floors[i];
+            settled[i] = again = 1;
+        }
+    }
+done:
+    for (int i = 0; rankings && i < n; i++) free(rankings[i].scores);
+    free(rankings);
+    free(settled);
+    return code;
+}
+
+int prune_scope_keep(enum prune_scope scope, double target, struct prune_tensor *const *tensors, int n_tensors, size_t *keep)
+{
+    if (n_tensors == 0) return PRUNE_OK;
+    int code = PRUNE_OK;
+    size_t n = 0, all_active = 0;
+    size_t *active = calloc((size_t)n_tensors, sizeof *active);
+    size_t *floors = calloc((size_t)n_tensors, sizeof *floors);
+    if (!active || !floors) {
+        code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+        goto done;
+    }
+    for (int i = 0; i < n_tensors; i++) {
+        active[i] = tensors[i]->active;
+        all_active += active[i];
+        n += tensors[i]->n;
+    }
+    size_t budget = smaller(survivors(target, n), all_active);
+    if (scope == PRUNE_LAYER) {
+        for (int i = 0; i < n_tensors; i++) keep[i] = smaller(survivors(target, tensors[i]->n), active[i]);
+        goto done;
+    }
+    size_t each = budget / (size_t)n_tensors;
+    for (int i = 0; i < n_tensors; i++) {
+        size_t at_least = each < 2 ? each : smaller(FLOOR_WEIGHTS, each / 2);           /* one each, or never more than half the budget */
+        size_t share = each < 2 ? 0 : (size_t)(FLOOR_OF_AVERAGE * (1 - target) * (double)tensors[i]->n);
+        floors[i] = smaller(share > at_least ? share : at_least, active[i]);
+    }
+    code = share_network(scope, budget, tensors, n_tensors, active, floors, keep);
+done:
+    free(active);
+    free(floors);
+    return code;
+}

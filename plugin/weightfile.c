@@ -1,0 +1,278 @@
+/* weightfile.c - .weights files: header, length, floats
+ *
+ *   offset  bytes
+ *   0       12     int32 major, minor, revision
+ *   12      8 | 4  seen: 64 bits when major*10+minor >= 2 and both are below 1000, else 32
+ *   20 | 16 4*n    floats, layer by layer (order: prune.h)
+ *
+ * Little-endian, as every machine writes that Darknet runs on. The file says nothing of the network it belongs to: its
+ * length is the only check there is, so it must be exactly right. Major or minor above 1000 marks files of 2014 and
+ * earlier, whose connected weights are transposed; they are turned on reading, as Darknet does, and so are the filters of a
+ * convolution with flipped=1.
+ *
+ * Some keys make Darknet load other floats than it saves (numload, dontload without dontsave, ...). Whether a given file
+ * comes from before or after cannot be told from it, so such networks are refused by name.
+ */
+#include "prune.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { HEADER_MOST = 20, MAX_MATRICES = 8 };
+
+/* A matrix of weights in a layer's floats, and how many floats lie before it since the last one ended. */
+struct matrix {
+    size_t skip, rows, columns;
+};
+
+/* The matrices of a layer in file order; returns how many. What is left after the last are its trailing batch-norm floats. */
+static int list_matrices(const struct prune_node *node, struct matrix *matrices)
+{
+    size_t in = node->inputs, out = node->outputs;
+    size_t norm = node->batch_normalize ? 3 : 0;    /* scales, means, variances */
+    int n = 0;
+    switch (node->kind) {
+    case PRUNE_CONNECTED:
+        matrices[0] = (struct matrix){ out, out, in };
+        return 1;
+    case PRUNE_RNN:
+    case PRUNE_LSTM:
+    case PRUNE_GRU: {
+        /* rnn: input, self, output; lstm: wi wf wo wg ui uf uo ug; gru: wz wr wh uz ur uh; w on the state, u on the input */
+        int from_state = node->kind == PRUNE_LSTM ? 4 : 3, from_input = from_state;
+        if (node->kind == PRUNE_RNN) matrices[n++] = (struct matrix){ out, out, in };
+        if (node->kind == PRUNE_RNN) from_state = 2, from_input = 0;
+        for (int i = 0; i < from_state + from_input; i++, n++)
+            matrices[n] = (struct matrix){ out + (n ? norm * out : 0), out, i < from_state ? out : in };
+        return n;
+    }
+    case PRUNE_CRNN: {
+        /* three 3x3 convolutions, in -> hidden -> hidden -> filters; the weights alone give the number of hidden channels */
+        size_t c = (size_t)node->c, filters = (size_t)node->filters;
+        size_t hidden = (node->n_biases / (1 + norm) - filters) / 2;
+        matrices[0] = (struct matrix){ hidden * (1 + norm), hidden, c * 9 };
+        matrices[1] = (struct matrix){ hidden * (1 + norm), hidden, hidden * 9 };
+        matrices[2] = (struct matrix){ filters * (1 + norm), filters, hidden * 9 };
+        return 3;
+    }
+    default:                                        /* all biases first, then one piece */
+        if (!node->n_weights) return 0;
+        size_t rows = node->kind == PRUNE_DECONVOLUTIONAL ? (size_t)node->c : (size_t)node->filters;
+        matrices[0] = (struct matrix){ node->n_biases, rows, node->n_weights / rows };
+        return 1;
+    }
+}
+
+/* -------------------------------------------------------------------------------------------------------- checks -- */
+
+static int key_is_set(const struct prune_graph *graph, const struct prune_node *node, const char *name)
+{
+    int value;
+    return !prune_cfg_int(graph->cfg, node->section, name, 0, &value) && value;  /* the graph has checked that it is a number */
+}
+
+/* Keys that make load and save disagree. */
+static int check_keys(const struct prune_graph *graph)
+{
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const struct prune_node *node = &graph->nodes[i];
+        if (!(node->n_weights + node->n_biases)) continue;
+        const char *name = NULL;
+        int has_scales = node->batch_normalize && (node->kind == PRUNE_CONVOLUTIONAL || node->kind == PRUNE_DECONVOLUTIONAL || node->kind == PRUNE_CONNECTED);
+        int filtered = node->kind == PRUNE_CONVOLUTIONAL || node->kind == PRUNE_DECONVOLUTIONAL;
+        int saves = !key_is_set(graph, node, "dontsave"), loads = !key_is_set(graph, node, "dontload");
+        if (saves != loads) name = saves ? "dontload" : "dontsave";
+        else if (loads && filtered && key_is_set(graph, node, "numload")) name = "numload";
+        else if (loads && has_scales && key_is_set(graph, node, "dontloadscales")) name = "dontloadscales";
+        if (name)
+            return prune_cfg_fail(PRUNE_ERR_UNSUPPORTED, graph->cfg, node->section, name,
+                                  "with %s= Darknet loads other floats than it saves, so what a file holds cannot be told; remove the key", name);
+    }
+    return PRUNE_OK;
+}
+
+static size_t graph_floats(const struct prune_graph *graph)
+{
+    size_t sum = 0;
+    for (int i = 0; i < graph->n_nodes; i++) sum += graph->nodes[i].n_floats;
+    return sum;
+}
+
+/* A file of `bytes` is not as long as it must be: says which layer it breaks off in, or where the last one ends. */
+static int wrong_length(const struct prune_graph *graph, const char *path, uint64_t header_bytes, uint64_t bytes, int partial)
+{
+    uint64_t end = header_bytes, expected = header_bytes + 4 * (uint64_t)graph_floats(graph);
+    int at = 0;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        if (!graph->nodes[i].n_floats) continue;
+        at = i;
+        end += 4 * (uint64_t)graph->nodes[i].n_floats;
+        if (end > bytes) break;
+    }
+    const char *kind = graph->n_nodes ? prune_kind_name(graph->nodes[at].kind) : "net";
+    if (bytes > expected)
+        return prune_fail(PRUNE_ERR_FORMAT, "%s: too long for %s: layer %d [%s] ends it at %" PRIu64 " bytes, the file has %" PRIu64, path, graph->cfg->path, at,
+                          kind, expected, bytes);
+    return prune_fail(PRUNE_ERR_FORMAT, "%s: too short for %s: layer %d [%s] ends at %" PRIu64 " bytes%s, the file has %" PRIu64 " of %" PRIu64, path,
+                      graph->cfg->path, at, kind, end, partial ? " and is cut" : "", bytes, expected);
+}
+
+static int check_length(const struct prune_graph *graph, const char *path, uint64_t header_bytes, uint64_t bytes, int partial)
+{
+    uint64_t end = header_bytes;
+    int some = 0;                                   /* a header alone is no partial file */
+    if (bytes == header_bytes + 4 * (uint64_t)graph_floats(graph)) return PRUNE_OK;
+    for (int i = 0; partial && i < graph->n_nodes && end < bytes; i++) {
+        end += 4 * (uint64_t)graph->nodes[i].n_floats;
+        some |= graph->nodes[i].n_floats > 0;
+        if (some && end == bytes) return PRUNE_OK;
+    }
+    return wrong_length(graph, path, header_bytes, bytes, partial);
+}
+
+/* ------------------------------------------------------------------------------------------------------- reading -- */
+
+static int is_transposed(const struct prune_weights *weights)
+{
+    return weights->major > 1000 || weights->minor > 1000;
+}
+
+static int read_header(struct prune_weights *weights, FILE *file, const char *path)
+{
+    unsigned char bytes[HEADER_MOST];
+    int32_t version[3];
+    if (fread(bytes, 1, 12, file) != 12) goto cut;
+    memcpy(version, bytes, sizeof version);
+    weights->major = version[0];
+    weights->minor = version[1];
+    weights->revision = version[2];
+    if (weights->major < 0 || weights->minor < 0)
+        return prune_fail(PRUNE_ERR_FORMAT, "%s: version %" PRId32 ".%" PRId32 ": this is no weight file", path, weights->major, weights->minor);
+    int wide = (int64_t)weights->major * 10 + weights->minor >= 2 && weights->major < 1000 && weights->minor < 1000;
+    weights->header_bytes = wide ? 20 : 16;
+    if (fread(bytes + 12, 1, weights->header_bytes - 12, file) != weights->header_bytes - 12) goto cut;
+    if (wide) {
+        memcpy(&weights->seen, bytes + 12, 8);
+    } else {
+        uint32_t seen;
+        memcpy(&seen, bytes + 12, 4);
+        weights->seen = seen;
+    }
+    return PRUNE_OK;
+
+cut:
+    if (ferror(file)) return prune_fail(PRUNE_ERR_IO, "%s: %s", path, strerror(errno));
+    return prune_fail(PRUNE_ERR_FORMAT, "%s: too short for the header of a weight file (16 or 20 bytes)", path);
+}
+
+/* Opens and checks; on success *file stands behind the header. */
+static int open_checked(struct prune_weights *weights, const struct prune_graph *graph, const char *path, int partial, FILE **file)
+{
+    struct stat info;
+    int code;
+    if ((code = check_keys(graph))) return code;
+    *file = fopen(path, "rb");
+    if (!*file || fstat(fileno(*file), &info)) return prune_fail(PRUNE_ERR_IO, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode)) return prune_fail(PRUNE_ERR_IO, "%s: is not a regular file", path);
+    if ((code = read_header(weights, *file, path))) return code;
+    return check_length(graph, path, weights->header_bytes, (uint64_t)info.st_size, partial);
+}
+
+int prune_weights_check(const struct prune_graph *graph, const char *path, int partial)
+{
+    struct prune_weights weights = {0};
+    FILE *file = NULL;
+    int code = open_checked(&weights, graph, path, partial, &file);
+    if (file) fclose(file);
+    return code;
+}
+
+/* `from` was written (columns, rows); makes it (rows, columns). */
+static int transpose(float *matrix, size_t rows, size_t columns)
+{
+    float *copy = malloc(rows * columns * sizeof *copy);
+    if (!copy) return PRUNE_ERR_NOMEM;
+    for (size_t c = 0; c < columns; c++)
+        for (size_t r = 0; r < rows; r++) copy[r * columns + c] = matrix[c * rows + r];
+    memcpy(matrix, copy, rows * columns * sizeof *copy);
+    free(copy);
+    return PRUNE_OK;
+}
+
+static int is_connected(enum prune_kind kind)
+{
+    return kind == PRUNE_CONNECTED || kind == PRUNE_RNN || kind == PRUNE_GRU || kind == PRUNE_LSTM;
+}
+
+int prune_weights_read(struct prune_weights *weights, const struct prune_graph *graph, const char *path)
+{
+    FILE *file = NULL;
+    *weights = (struct prune_weights){0};
+    int code = open_checked(weights, graph, path, 0, &file);
+    if (code) goto done;
+
+    size_t n = graph_floats(graph);                 /* as many as the file has: open_checked compared them */
+    weights->floats = malloc(n ? n * sizeof *weights->floats : 1);
+    weights->weights = calloc((size_t)graph->n_nodes, sizeof *weights->weights);
+    if (!weights->floats || !weights->weights) {
+        code = prune_fail(PRUNE_ERR_NOMEM, "%s: no memory for %zu floats", path, n);
+        goto done;
+    }
+    weights->n_floats = n;
+    if (fread(weights->floats, sizeof *weights->floats, n, file) != n) {
+        code = prune_fail(PRUNE_ERR_IO, "%s: %s", path, ferror(file) ? strerror(errno) : "became shorter while it was read");
+        goto done;
+    }
+    float *at = weights->floats;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const struct prune_node *node = &graph->nodes[i];
+        if (!node->n_floats) continue;
+        struct matrix matrices[MAX_MATRICES];
+        int n_matrices = list_matrices(node, matrices);
+        int turn = is_connected(node->kind) ? is_transposed(weights) : node->kind == PRUNE_CONVOLUTIONAL && key_is_set(graph, node, "flipped");
+        float *matrix = at;
+        for (int m = 0; m < n_matrices; m++) {
+            matrix += matrices[m].skip;
+            if (n_matrices == 1) weights->weights[i] = matrix;
+            if (turn && transpose(matrix, matrices[m].rows, matrices[m].columns)) {
+                code = prune_fail(PRUNE_ERR_NOMEM, "%s: no memory to turn the weights of layer %d", path, i);
+                goto done;
+            }
+            matrix += matrices[m].rows * matrices[m].columns;
+        }
+        at += node->n_floats;
+    }
+
+done:
+    if (file) fclose(file);
+    if (code) prune_weights_free(weights);
+    return code;
+}
+
+size_t prune_weights_nonzero(const struct prune_weights *weights, const struct prune_graph *graph, int layer)
+{
+    const struct prune_node *node = &graph->nodes[layer];
+    if (!node->n_floats) return node->n_weights;    /* dontsave: the file does not say */
+    const float *at = weights->floats;
+    for (int i = 0; i < layer; i++) at += graph->nodes[i].n_floats;
+    struct matrix matrices[MAX_MATRICES];
+    int n_matrices = list_matrices(node, matrices);
+    size_t nonzero = 0;
+    for (int m = 0; m < n_matrices; m++) {
+        size_t n = matrices[m].rows * matrices[m].columns;
+        at += matrices[m].skip;
+        for (size_t i = 0; i < n; i++) nonzero += at[i] != 0;
+        at += n;
+    }
+    return nonzero;
+}
+
+void prune_weights_free(struct prune_weights *weights)
+{
+    free(weights->floats);
+    free(weights->weights);
+    *weights = (struct prune_weights){0};
+}

@@ -1,0 +1,83 @@
+# Shared by the scripts in tests/integration: TAP lines on stdout, all else in a log. Sourced, with TEST set to the script's name.
+
+REFERENCE=${REFERENCE:-build/reference}
+PRISTINE=${PRISTINE:-build/pristine}
+FIXES=${FIXES:-build/fixes-O2}
+HOOKED=${HOOKED:-build/hooked-O2}
+PLUGIN=${PLUGIN:-plugin}
+BUILD=${BUILD:-build}
+CC=${CC:-cc}
+
+ROOT=$(pwd)
+SCRATCH=$BUILD/tests/$TEST
+rm -rf "$SCRATCH"
+mkdir -p "$SCRATCH" || exit 1
+SCRATCH=$(realpath "$SCRATCH")
+LOG=$SCRATCH/log
+: >"$LOG"
+failed=0
+
+# Runs must be repeatable unless a test says otherwise, and no test may see the caller's settings.
+export LC_ALL=C OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+unset DARKNET_SEED DARKNET_LOADERS
+
+# need_tree PATH...: without the trees nothing can be said, and a script that checks nothing must not pass.
+need_tree() {
+    local path
+    for path; do
+        [ -e "$path" ] && continue
+        echo "not ok - $TEST: $path is there"
+        exit 1
+    done
+}
+
+ok() { echo "ok - $1"; }
+not_ok() { echo "not ok - $1"; failed=1; }
+
+# check NAME COMMAND...: one line, by the command's status.
+check() {
+    local name=$1
+    shift
+    echo "== $name" >>"$LOG"
+    if "$@" >>"$LOG" 2>&1; then ok "$name"; else not_ok "$name"; fi
+}
+
+# both NAME COMMAND...: the command, which finds its tree in $T, passes on the fixed tree AND fails on the unpatched one: a
+# test that the unpatched tree passes too would prove nothing about the fix.
+both() {
+    local name=$1 fixed reference
+    shift
+    echo "== $name" >>"$LOG"
+    T=$FIXES; "$@" >>"$LOG" 2>&1; fixed=$?
+    echo "-- reference" >>"$LOG"
+    T=$REFERENCE; "$@" >>"$LOG" 2>&1; reference=$?
+    if [ $fixed = 0 ] && [ $reference != 0 ]; then
+        ok "$name (and the reference fails)"
+    else
+        not_ok "$name (and the reference fails) # fixed tree: status $fixed, reference: status $reference"
+    fi
+}
+
+# says PATTERN COMMAND...: the command ends with status 1, and exactly one line of its stderr matches.
+says() {
+    local pattern=$1 status lines
+    shift
+    "$@" >"$SCRATCH/out" 2>"$SCRATCH/err" </dev/null
+    status=$?
+    cat "$SCRATCH/out" "$SCRATCH/err"
+    lines=$(grep -c -e "$pattern" "$SCRATCH/err")
+    echo "status $status, $lines lines match: $pattern"
+    [ $status = 1 ] && [ "$lines" = 1 ]
+}
+
+# compile SOURCE TREE OUTPUT [OBJECT...]: a test program against the library of a tree; objects given come first, so that
+# they can stand in for members of the library.
+compile() {
+    local source=$1 tree=$2 output=$3 libs="-lm -pthread"
+    shift 3
+    nm "$tree/libdarknet.a" 2>/dev/null | grep -q 'U cblas_sgemm' && libs="$libs -lopenblas"
+    nm "$tree/libdarknet.a" 2>/dev/null | grep -q 'T prune_net_ready' && libs="$libs -lz -lcjson"
+    $CC -O1 -g -Wall -Wno-unused-result -I"$tree/include" -I"$tree/src" "$ROOT/tests/fixes/$source" "$@" "$tree/libdarknet.a" -o "$output" $libs
+}
+
+finish() { exit $failed; }

@@ -1,0 +1,110 @@
+# A `prune train` that is killed at any moment, and started again, ends in the same bits as one that was never stopped.
+. tests/tap.sh
+RANDOM=2026
+KILLS=24
+mnist_part 300 "$SCRATCH/data"
+
+cat >"$SCRATCH/net.cfg" <<'END'
+[net]
+batch=10
+subdivisions=2
+height=28
+width=28
+channels=1
+max_batches=150
+learning_rate=.02
+momentum=.9
+decay=.001
+policy=random
+burn_in=10
+prune_sparsity=.9
+prune_steps=12
+prune_recover=.2
+prune_rule=restore
+
+[convolutional]
+batch_normalize=1
+filters=6
+size=5
+stride=2
+activation=leaky
+
+[dropout]
+probability=.3
+
+[connected]
+output=40
+batch_normalize=1
+activation=relu
+
+[connected]
+output=10
+activation=linear
+
+[softmax]
+END
+
+# train <backup> [<options>]: with a checkpoint after every iteration, so that kills hit the writing of files too
+train() {
+    local backup=$1
+    shift
+    "$DARKNET" prune train "$SCRATCH/data/mnist.data" "$SCRATCH/net.cfg" -seed 5 -threads 1 -checkpoint 1 -backup "$SCRATCH/$backup" "$@"
+}
+
+same_run() {
+    local file
+    for file in net_final.weights net_final.prune net_last.weights net_last.prune net_best.weights net_log.csv; do
+        cmp "$SCRATCH/$1/$file" "$SCRATCH/$2/$file" || return 1
+    done
+}
+
+check "a run is repeatable: first" train whole
+check "a run is repeatable: second" train again
+check "a run is repeatable: the same bits" same_run whole again
+seconds=$( { TIMEFORMAT=%R && time train again -restart >>"$LOG" 2>&1; } 2>&1)
+check "-restart begins anew and ends in the same bits" same_run whole again
+
+killed=0 rounds=0 finished=0
+while [ $killed -lt $KILLS ] && [ $rounds -lt 200 ]; do
+    rounds=$((rounds + 1))
+    setsid "$DARKNET" prune train "$SCRATCH/data/mnist.data" "$SCRATCH/net.cfg" -seed 5 -threads 1 -checkpoint 1 -backup "$SCRATCH/killed" >>"$LOG" 2>&1 &
+    pid=$!
+    # Between 2 % and 60 % of a whole run: most kills hit training, some the start or the end.
+    sleep "$(echo "$seconds $RANDOM" | awk '{ printf "%.3f", $1 * (0.02 + 0.58 * $2 / 32767) }')"
+    if kill -KILL $pid 2>/dev/null; then
+        wait $pid 2>/dev/null
+        killed=$((killed + 1))
+        echo "killed at iteration $(tail -1 "$SCRATCH/killed/net_log.csv" 2>/dev/null | cut -d, -f1)" >>"$LOG"
+    elif wait $pid; then
+        finished=$((finished + 1))
+        same_run whole killed >>"$LOG" 2>&1 || { check "killed $killed times so far: the same bits" false; break; }
+        rm -rf "$SCRATCH/killed"        # a run came to its end: the next one is killed from its start
+    fi
+done
+check "$KILLS kills at random moments" test $killed -ge $KILLS
+check "the killed run goes on to its end" train killed
+check "killed $killed times: the same bits" same_run whole killed
+
+# SIGTERM: the iteration is finished, a checkpoint written, the status says that it is not done.
+rm -rf "$SCRATCH/stopped"
+"$DARKNET" prune train "$SCRATCH/data/mnist.data" "$SCRATCH/net.cfg" -seed 5 -threads 1 -checkpoint 1 -backup "$SCRATCH/stopped" >>"$LOG" 2>&1 &
+pid=$!
+while [ ! -f "$SCRATCH/stopped/net_last.prune" ]; do sleep 0.02; done
+kill -TERM $pid
+wait $pid
+check "SIGTERM ends with status 1" test $? -eq 1
+check "after SIGTERM it goes on" train stopped
+check "after SIGTERM: the same bits" same_run whole stopped
+
+# Between the two renames of a checkpoint: new weights, and their state still under its temporary name.
+rm -rf "$SCRATCH/between" && cp -a "$SCRATCH/stopped" "$SCRATCH/between"
+"$DARKNET" prune train "$SCRATCH/data/mnist.data" "$SCRATCH/net.cfg" -seed 7 -threads 1 -iterations 75 -end 70 -backup "$SCRATCH/half" >>"$LOG" 2>&1
+refused "a state of other settings is not gone on with" 1 "other settings, seed or threads" train stopped -sparsity .8
+refused "a run of another seed is not gone on with" 1 "other settings, seed or threads" train stopped -seed 6
+cp "$SCRATCH/half/net_last.weights" "$SCRATCH/stopped/net_last.weights" 2>>"$LOG"
+refused "a .prune that does not belong to its .weights is refused" 1 "does not belong" train stopped
+cp "$SCRATCH/between/net_best.prune" "$SCRATCH/between/net_last.prune.old" && mv "$SCRATCH/between/net_last.prune" "$SCRATCH/between/net_last.prune.tmp"
+[ -f "$SCRATCH/between/net_best.weights" ] && cp "$SCRATCH/whole/net_best.prune" "$SCRATCH/between/net_last.prune"
+check "killed between the two renames: it goes on" train between
+check "killed between the two renames: the same bits" same_run whole between
+exit $FAILED

@@ -1,0 +1,68 @@
+# Darknet's own trainers prune: `classifier train`, `cifar train` and `detector train` on a cfg with prune_ keys, nothing else changed.
+. tests/tap.sh
+export DARKNET_SEED=3 DARKNET_LOADERS=1
+darknet=$PWD/$DARKNET
+cd "$SCRATCH" || exit 1
+mkdir -p images labels backup data/cifar/cifar-10-batches-bin
+
+# ppm <file> <number>: a 16 x 16 image whose colour depends on the number (Darknet goes by the bytes, not by the name)
+ppm() {
+    { printf 'P6\n16 16\n255\n'; for _ in $(seq 256); do printf "\\$(printf %03o $(($2 * 37 % 256)))\\$(printf %03o $(($2 * 91 % 256)))\\$(printf %03o $(($2 * 53 % 256)))"; done; } >"$1"
+}
+for i in $(seq 12); do
+    ppm "images/c$((i % 2))_$i.png" "$i"
+    echo "$((i % 2)) .5 .5 .4 .6" >"labels/c$((i % 2))_$i.txt"
+done
+ls -d "$PWD"/images/*.png >train.list
+printf 'c0_\nc1_\n' >labels.list
+printf 'classes=2\ntrain=train.list\nvalid=train.list\nlabels=labels.list\nnames=labels.list\nbackup=backup\n' >small.data
+
+keys='prune_sparsity=.9\nprune_steps=5\nprune_recover=.2\n'
+net() { printf '[net]\nbatch=4\nsubdivisions=2\nheight=16\nwidth=16\nchannels=3\nmax_batches=20\nlearning_rate=.001\n%b' "$keys"; }
+body() { printf '[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\nstride=2\npad=1\nactivation=leaky\n\n[convolutional]\nfilters=%s\nsize=1\nstride=1\nactivation=linear\n\n' "$1"; }
+{ net; body 2; printf '[avgpool]\n\n[softmax]\n'; } >classifier.cfg
+{ net; body 14; printf '[yolo]\nmask=0,1\nanchors=4,4,8,8\nclasses=2\nnum=2\n'; } >detector.cfg
+{ net | sed 's/=16$/=32/'; body 10; printf '[avgpool]\n\n[softmax]\n'; } >cifar.cfg
+
+# pruned <cfg> <weights> <steps logged in>: five step lines with their fields, and exactly the survivors that .9 leaves
+pruned() {
+    local cfg=$1 weights=$2 output=$3
+    [ "$(grep -c '^prune: step [1-5]/5 iteration [0-9]* target 0\.[0-9]* achieved 0\.[0-9]* pruned [0-9]* recovered [0-9]* loss ' "$output")" -eq 5 ] &&
+        "$darknet" prune report "$cfg" "$weights" -json | jq -e '.total.nonzero == ((.total.weights * 0.1) | round)'
+}
+
+run() {
+    local name=$1
+    shift
+    check "$name runs" "$@"
+}
+"$darknet" classifier train small.data classifier.cfg >classifier.out 2>&1
+check "classifier train ends well" test $? -eq 0
+check "classifier train prunes to exactly 90 %" pruned classifier.cfg backup/classifier.weights classifier.out
+check "a .prune file stands beside its weights" test -s backup/classifier.prune
+
+"$darknet" detector train small.data detector.cfg >detector.out 2>&1
+check "detector train ends well" test $? -eq 0
+check "detector train prunes to exactly 90 %" pruned detector.cfg backup/detector_final.weights detector.out
+
+for i in 1 2 3 4 5; do head -c 30730000 /dev/zero >data/cifar/cifar-10-batches-bin/data_batch_$i.bin; done
+printf '%s\n' 0 1 2 3 4 5 6 7 8 9 >data/cifar/labels.txt
+"$darknet" cifar train cifar.cfg >cifar.out 2>&1
+check "cifar train ends well" test $? -eq 0
+check "cifar train prunes to exactly 90 %" pruned cifar.cfg backup/cifar.weights cifar.out
+rm -rf data
+
+# Going on from a half-pruned checkpoint: the masks hold, the schedule continues, -clear begins anew.
+sed 's/max_batches=20/max_batches=30/; s/prune_steps=5/prune_steps=5\nprune_end=28/' classifier.cfg >longer.cfg
+cp backup/classifier.weights dense90.weights
+check "going on without a .prune file takes the masks from the zeros" "$darknet" classifier train small.data longer.cfg dense90.weights
+check "going on keeps exactly 90 %" sh -c "'$darknet' prune report longer.cfg backup/longer.weights -json | jq -e '.total.nonzero == ((.total.weights * 0.1) | round)'"
+"$darknet" classifier train small.data classifier.cfg backup/classifier.weights -clear >clear.out 2>&1
+check "-clear runs the schedule again and never un-prunes" pruned classifier.cfg backup/classifier.weights clear.out
+
+# A .prune file of other weights.
+cp backup/detector_final.prune backup/classifier.prune
+"$darknet" classifier train small.data classifier.cfg backup/classifier.weights >refused.out 2>&1
+check "classifier train refuses a .prune file of other weights, status 1" test $? -eq 1
+check "and says why" grep -q "^prune: .*does not belong" refused.out
+exit $FAILED

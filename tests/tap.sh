@@ -1,0 +1,66 @@
+# tests/tap.sh - sourced by the integration tests: one line `ok - name` or `not ok - name` for each check
+#
+# A script runs from the repository's root. $SCRATCH is its own empty folder, $LOG takes what its commands print.
+set -u
+NAME=$(basename "$0" .sh)
+BUILD=${BUILD:-build}
+DARKNET=${DARKNET:-$BUILD/hooked-O2/darknet}            # what users get, built so that its arithmetic is plain
+SANITIZED=${SANITIZED:-$BUILD/sanitized/darknet}        # the same under AddressSanitizer and UBSan
+REFERENCE=${REFERENCE:-$BUILD/reference}
+MNIST=$BUILD/data/mnist
+export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 # Darknet itself never frees all
+export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
+SCRATCH=$PWD/$BUILD/tests/$NAME
+LOG=$PWD/$BUILD/tests/$NAME.log
+FAILED=0
+rm -rf "$SCRATCH" && mkdir -p "$SCRATCH" && : >"$LOG"
+
+# check <name> <command> [<words>]: passes when the command succeeds.
+check() {
+    local name=$1
+    shift
+    echo "== $name: $*" >>"$LOG"
+    if "$@" >>"$LOG" 2>&1; then echo "ok - $name"; else echo "not ok - $name"; FAILED=1; fi
+}
+
+# refused <name> <exit status> <text> <command>: the command fails with that status and exactly one line on stderr, which holds the text.
+refused() {
+    local name=$1 status=$2 text=$3 found lines
+    shift 3
+    echo "== $name: $*" >>"$LOG"
+    "$@" >"$SCRATCH/out" 2>"$SCRATCH/err"
+    found=$?
+    cat "$SCRATCH/err" >>"$LOG"
+    lines=$(grep -vc "^Loading weights\|^layer \|^ *[0-9]* [a-z]\|: Using default '" "$SCRATCH/err") # Darknet's own chatter while it parses
+    if [ $found -eq "$status" ] && [ "$lines" -eq 1 ] && grep -qF -- "$text" "$SCRATCH/err" && ! grep -q 'Sanitizer\|runtime error' "$SCRATCH/err"; then
+        echo "ok - $name"
+    else
+        echo "status $found (wanted $status), $lines lines (wanted 1), text wanted: $text" >>"$LOG"
+        echo "not ok - $name"
+        FAILED=1
+    fi
+}
+
+# A part of MNIST as IDX files: mnist_part <images> <folder>
+mnist_part() {
+    local n=$1 to=$2 set
+    mkdir -p "$to"
+    for set in train t10k; do
+        { head -c 4 "$MNIST/$set-images-idx3-ubyte"; big_endian "$n"; tail -c +9 "$MNIST/$set-images-idx3-ubyte" | head -c $((8 + n * 784)); } >"$to/$set-images"
+        { head -c 4 "$MNIST/$set-labels-idx1-ubyte"; big_endian "$n"; tail -c +9 "$MNIST/$set-labels-idx1-ubyte" | head -c "$n"; } >"$to/$set-labels"
+    done
+    cat >"$to/mnist.data" <<END
+format=idx
+classes=10
+train=$to/train-images
+train_labels=$to/train-labels
+valid=$to/t10k-images
+valid_labels=$to/t10k-labels
+backup=$to/backup
+END
+}
+
+big_endian() {
+    # shellcheck disable=SC2059 # the format is made of octal escapes
+    printf "$(printf '\\%03o\\%03o\\%03o\\%03o' $(($1 >> 24 & 255)) $(($1 >> 16 & 255)) $(($1 >> 8 & 255)) $(($1 & 255)))"
+}

@@ -1,0 +1,668 @@
+/* test_mask.c - steps of prune and recover in a make-believe training, against a twin that sorts
+ *
+ * The twin of a step is plain: sort the pruned weights by what their rule says, take the first, sort the active ones by size,
+ * keep the first. Masks, weights, momentum, moments and memory must agree with it bit for bit.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "prune.h"
+#include "random.h"
+
+enum { MOST = 6, MOST_WEIGHTS = 1200 };
+
+struct world {
+    struct prune_tensor tensors[MOST];
+    float weights[MOST][MOST_WEIGHTS], momentum[MOST][MOST_WEIGHTS], moment1[MOST][MOST_WEIGHTS], moment2[MOST][MOST_WEIGHTS], memory[MOST][MOST_WEIGHTS];
+    uint8_t mask[MOST][MOST_WEIGHTS];
+    int n;
+};
+
+static struct world world, twin;
+
+static void add(int connected, int out, int in, int k, int adam, int remembers, float limit)
+{
+    int t = world.n++;
+    struct prune_tensor *tensor = &world.tensors[t];
+    *tensor = (struct prune_tensor){ .name = "test", .layer = t, .kind = connected ? PRUNE_CONNECTED : PRUNE_CONVOLUTIONAL, .out = out, .in = in, .kh = k,
+                                     .kw = k, .weights = world.weights[t], .momentum = world.momentum[t], .mask = world.mask[t], .limit = limit };
+    tensor->n = tensor->active = (size_t)(out * in * k * k);
+    assert_true(tensor->n <= MOST_WEIGHTS);
+    memset(tensor->mask, 1, tensor->n);
+    if (adam) {
+        tensor->moment1 = world.moment1[t];
+        tensor->moment2 = world.moment2[t];
+    }
+    if (remembers) tensor->memory = world.memory[t];
+    for (size_t i = 0; i < tensor->n; i++) {
+        tensor->weights[i] = random_bell() * (1 + (float)t);
+        tensor->momentum[i] = random_bell();
+        world.moment1[t][i] = random_bell();
+        world.moment2[t][i] = random_bell();
+        world.memory[t][i] = 0;
+    }
+}
+
+static void copy_world(struct world *to, const struct world *from)
+{
+    *to = *from;
+    for (int t = 0; t < to->n; t++) {
+        struct prune_tensor *tensor = &to->tensors[t];
+        tensor->weights = to->weights[t];
+        tensor->momentum = to->momentum[t];
+        tensor->mask = to->mask[t];
+        if (tensor->moment1) tensor->moment1 = to->moment1[t];
+        if (tensor->moment2) tensor->moment2 = to->moment2[t];
+        if (tensor->memory) tensor->memory = to->memory[t];
+    }
+}
+
+static uint32_t bits_of(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static void assert_same_floats(const float *a, const float *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bits_of(a[i]) != bits_of(b[i])) fail_msg("%zu: %g is not %g", i, (double)a[i], (double)b[i]);
+}
+
+static void assert_same_world(void)
+{
+    for (int t = 0; t < world.n; t++) {
+        const struct prune_tensor *a = &world.tensors[t], *b = &twin.tensors[t];
+        assert_memory_equal(a->mask, b->mask, a->n);
+        assert_int_equal(a->active, b->active);
+        assert_same_floats(a->weights, b->weights, a->n);
+        assert_same_floats(a->momentum, b->momentum, a->n);
+        assert_same_floats(world.moment1[t], twin.moment1[t], a->n);
+        assert_same_floats(world.moment2[t], twin.moment2[t], a->n);
+        assert_same_floats(world.memory[t], twin.memory[t], a->n);
+    }
+}
+
+static size_t count_active(const struct prune_tensor *tensor)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < tensor->n; i++) n += tensor->mask[i] == 1;
+    return n;
+}
+
+static size_t rounded(double x) { return (size_t)floor(x + 0.5); }
+static size_t min_of(size_t a, size_t b) { return a < b ? a : b; }
+
+/* ------------------------------------------------------------------------------------------------- the twin of a step -- */
+
+struct candidate {
+    double size;
+    size_t i;                   /* its place in the tensor; or, among several tensors, the tensor */
+};
+
+static int larger_first(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    if (isnan(x->size) != isnan(y->size)) return isnan(y->size) - isnan(x->size);
+    if (!isnan(x->size) && x->size != y->size) return x->size < y->size ? 1 : -1;
+    return (x->i > y->i) - (x->i < y->i);
+}
+
+static struct candidate candidates[MOST_WEIGHTS];
+
+static size_t sort_active(const struct prune_tensor *tensor)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < tensor->n; i++)
+        if (tensor->mask[i]) candidates[n++] = (struct candidate){ fabs((double)tensor->weights[i]), i };
+    qsort(candidates, n, sizeof *candidates, larger_first);
+    return n;
+}
+
+static void lose(struct prune_tensor *tensor, size_t i)
+{
+    tensor->momentum[i] = 0;
+    if (tensor->moment1) tensor->moment1[i] = 0;
+    if (tensor->moment2) tensor->moment2[i] = 0;
+}
+
+static void step_twin(struct prune_tensor *tensor, enum prune_rule rule, size_t keep, double rho, struct prune_step *done)
+{
+    size_t most = (size_t)floor(rho * (double)keep), returning[MOST_WEIGHTS], n_returning = 0, n = 0;
+    float weakest = 0;
+    if (keep) {
+        sort_active(tensor);
+        weakest = (float)candidates[keep - 1].size;     /* that would survive if none came back */
+    }
+    for (size_t i = 0; i < tensor->n; i++) {
+        if (tensor->mask[i] || rule == PRUNE_NONE) continue;
+        float m = tensor->memory[i], gain = fabsf(m);
+        if (rule == PRUNE_RESTORE) gain = m * tensor->momentum[i];
+        float bar = rule == PRUNE_SHADOW ? weakest * (1.1F / 0.9F) : 0;
+        if (gain > bar) candidates[n++] = (struct candidate){ (double)gain, i };
+    }
+    qsort(candidates, n, sizeof *candidates, larger_first);
+    for (size_t c = 0; c < n && c < most; c++) returning[n_returning++] = candidates[c].i;
+
+    n = sort_active(tensor);
+    for (size_t c = keep - n_returning; c < n; c++) {
+        size_t i = candidates[c].i;
+        if (tensor->memory) tensor->memory[i] = rule == PRUNE_GRADIENT ? 0 : tensor->weights[i];
+        tensor->weights[i] = 0;
+        tensor->mask[i] = 0;
+        lose(tensor, i);
+        done->pruned++;
+    }
+    for (size_t r = 0; r < n_returning; r++) {
+        size_t i = returning[r];
+        tensor->weights[i] = rule == PRUNE_GRADIENT ? 0 : tensor->memory[i];
+        tensor->memory[i] = 0;
+        tensor->mask[i] = 1;
+        lose(tensor, i);
+    }
+    for (size_t i = 0; rule == PRUNE_GRADIENT && i < tensor->n; i++) tensor->memory[i] = 0;
+    done->recovered += n_returning;
+    tensor->active = keep;
+}
+
+/* The shares of those that share a budget. Global by sorting all; lamp and erk have twins of their own in test_scope.c. */
+static void shares_twin(enum prune_scope scope, double target, struct prune_tensor **sharing, int n, size_t *keep)
+{
+    static struct candidate all[MOST * MOST_WEIGHTS];
+    size_t total = 0, weights = 0;
+    if (scope == PRUNE_LAYER) {
+        for (int t = 0; t < n; t++) keep[t] = min_of(rounded((1 - target) * (double)sharing[t]->n), sharing[t]->active);
+        return;
+    }
+    if (scope != PRUNE_GLOBAL) {
+        assert_int_equal(prune_scope_keep(scope, target, sharing, n, keep), PRUNE_OK);
+        return;
+    }
+    size_t floors[MOST], settled[MOST] = { 0 };
+    for (int t = 0; t < n; t++) {
+        weights += sharing[t]->n;
+        total += sharing[t]->active;
+    }
+    size_t left = min_of(rounded((1 - target) * (double)weights), total), count = 0;
+    for (int t = 0; t < n; t++) {
+        size_t least = min_of(32, left / 2 / (size_t)n), tenth = (size_t)(0.1 * (1 - target) * (double)sharing[t]->n);
+        floors[t] = min_of(least > tenth ? least : tenth, sharing[t]->active);
+        for (size_t i = 0; i < sharing[t]->n; i++)
+            if (sharing[t]->mask[i]) all[count++] = (struct candidate){ fabs((double)sharing[t]->weights[i]), (size_t)t };
+    }
+    qsort(all, count, sizeof *all, larger_first);       /* ties: by tensor */
+    for (int again = 1; again;) {
+        again = 0;
+        size_t room = left;
+        for (int t = 0; t < n; t++)
+            if (!settled[t]) keep[t] = 0;
+        for (size_t c = 0; c < count && room; c++) {
+            if (settled[all[c].i]) continue;
+            keep[all[c].i]++;
+            room--;
+        }
+        for (int t = 0; t < n; t++) {
+            if (settled[t] || keep[t] >= floors[t]) continue;
+            left -= keep[t] = floors[t];
+            settled[t] = again = 1;
+        }
+    }
+}
+
+static void whole_step_twin(const struct prune_settings *settings, int t, struct prune_step *done)
+{
+    int half = (settings->steps + 1) / 2, kind = PRUNE_UNKNOWN, place = t, T = settings->steps;
+    if (settings->order == PRUNE_CONVOLUTIONAL_THEN_CONNECTED) {
+        kind = t <= half ? PRUNE_CONVOLUTIONAL : PRUNE_CONNECTED;
+        place = t <= half ? t : t - half;
+        T = t <= half ? half : settings->steps - half;
+    }
+    double rho = (double)settings->recover * fmax(0, 1 - place / (0.8 * T));
+    struct prune_tensor *sharing[MOST];
+    size_t keep[MOST], shared[MOST];
+    int n = 0;
+    *done = (struct prune_step){ .t = t };
+    double wanted = 0, zeros = 0;
+    for (int i = 0; i < twin.n; i++) {
+        struct prune_tensor *tensor = &twin.tensors[i];
+        double own = tensor->limit < 0 ? (double)settings->sparsity : (double)tensor->limit;
+        double aim = prune_schedule_target(settings->curve, own, place, T);
+        int turn = kind == PRUNE_UNKNOWN || kind == (int)tensor->kind;
+        keep[i] = tensor->active;
+        if (turn && tensor->limit >= 0) keep[i] = min_of(rounded((1 - aim) * (double)tensor->n), tensor->active);
+        if (turn && tensor->limit < 0) sharing[n++] = tensor;
+        if (!turn) aim = kind == PRUNE_CONVOLUTIONAL ? 0 : own; /* its turn is to come, or has been */
+        wanted += aim * (double)tensor->n;
+        done->n += tensor->n;
+    }
+    if (n) shares_twin(settings->scope, prune_schedule_target(settings->curve, (double)settings->sparsity, place, T), sharing, n, shared);
+    for (int s = 0; s < n; s++) keep[sharing[s] - twin.tensors] = shared[s];
+    for (int i = 0; i < twin.n; i++) {
+        if (kind == PRUNE_UNKNOWN || kind == (int)twin.tensors[i].kind) step_twin(&twin.tensors[i], settings->rule, keep[i], rho, done);
+        zeros += (double)(twin.tensors[i].n - twin.tensors[i].active);
+    }
+    done->target = wanted / (double)done->n;
+    done->achieved = zeros / (double)done->n;
+}
+
+/* -------------------------------------------------------------------------------------------------- a training -- */
+
+static void assert_zero(const float *values, const uint8_t *mask, size_t n)
+{
+    for (size_t i = 0; values && i < n; i++)
+        if (!mask[i] && bits_of(values[i])) fail_msg("%zu: pruned, and %g", i, (double)values[i]);
+}
+
+static void assert_pruned_are_zero(void)
+{
+    for (int t = 0; t < world.n; t++) {
+        const struct prune_tensor *tensor = &world.tensors[t];
+        assert_int_equal(tensor->active, count_active(tensor));
+        assert_zero(tensor->weights, tensor->mask, tensor->n);
+        assert_zero(tensor->momentum, tensor->mask, tensor->n);
+        assert_zero(tensor->moment1, tensor->mask, tensor->n);
+        assert_zero(tensor->moment2, tensor->mask, tensor->n);
+    }
+}
+
+static void backward(int ties)
+{
+    for (int t = 0; t < world.n; t++) {
+        struct prune_tensor *tensor = &world.tensors[t];
+        for (size_t i = 0; i < tensor->n; i++) tensor->momentum[i] = 0.9F * tensor->momentum[i] + (ties ? (float)((int)random_below(3) - 1) * 0.5F : random_bell());
+    }
+}
+
+/* The update, and now and then what an accident of training leaves at pruned places. */
+static void update(int strange)
+{
+    static const float accidents[] = { NAN, -NAN, INFINITY, -INFINITY, -0.0F, 1e-44F };
+    for (int t = 0; t < world.n; t++) {
+        struct prune_tensor *tensor = &world.tensors[t];
+        for (size_t i = 0; i < tensor->n; i++) {
+            tensor->weights[i] += 0.6F * tensor->momentum[i] - 0.1F * tensor->weights[i];
+            world.moment1[t][i] += random_bell();
+            world.moment2[t][i] += 1;
+            if (!strange || tensor->mask[i] || random_below(20)) continue;
+            float accident = accidents[random_below(6)];
+            tensor->weights[i] = accident;
+            tensor->momentum[i] = accident;
+            world.moment1[t][i] = accident;
+            world.moment2[t][i] = accident;
+        }
+    }
+    for (int t = 0; t < world.n; t++)           /* arrays that a tensor does not have are left as they were */
+        if (!world.tensors[t].moment1) {
+            memset(world.moment1[t], 0, sizeof world.moment1[t]);
+            memset(world.moment2[t], 0, sizeof world.moment2[t]);
+        }
+}
+
+static void build_world(int adam, int remembers)
+{
+    world.n = 0;
+    add(0, 6, 3, 3, adam, remembers, -1);       /* 162 */
+    add(0, 12, 6, 3, 0, remembers, -1);         /* 648 */
+    add(0, 7, 12, 1, adam, remembers, 0.5F);    /* 84, its own limit */
+    add(1, 30, 40, 1, adam, remembers, -1);     /* 1200 */
+    add(1, 10, 30, 1, 0, remembers, -1);        /* 300 */
+    add(1, 5, 11, 1, adam, remembers, 0);       /* 55, its own limit is 0 */
+}
+
+/* n weights, of which the tensors of that kind without a limit (or all: PRUNE_UNKNOWN) share a budget; how many of them survive */
+static void check_survivors(const struct prune_settings *s, double target, enum prune_kind kind)
+{
+    size_t n = 0, active = 0;
+    for (int t = 0; t < world.n; t++) {
+        const struct prune_tensor *tensor = &world.tensors[t];
+        if (tensor->limit >= 0 || (kind != PRUNE_UNKNOWN && tensor->kind != kind)) continue;
+        n += tensor->n;
+        active += tensor->active;
+        if (s->scope == PRUNE_LAYER) assert_int_equal(tensor->active, rounded((1 - target) * (double)tensor->n));
+        assert_true(tensor->active > 0);
+    }
+    if (s->scope != PRUNE_LAYER) assert_int_equal(active, rounded((1 - target) * (double)n));
+}
+
+static size_t recovered_in_all;
+
+static void train(const struct prune_settings *s, int adam, int strange, int ties)
+{
+    int last = 0, half = (s->steps + 1) / 2;
+    build_world(adam, s->rule != PRUNE_NONE);
+    recovered_in_all = 0;
+    for (int iteration = 1; iteration <= s->end + 3; iteration++) {
+        backward(ties);
+        for (int t = 0; t < world.n; t++)
+            if (s->rule == PRUNE_GRADIENT) prune_mask_before_update(&world.tensors[t], s->rule);
+        int due = prune_schedule_step(s, iteration);
+        if (due > last) {
+            assert_int_equal(due, last + 1);
+            last = due;
+            copy_world(&twin, &world);
+            static struct world before;
+            copy_world(&before, &world);
+            struct prune_step done, expected;
+            assert_int_equal(prune_mask_step(world.tensors, world.n, s, due, &done), PRUNE_OK);
+            whole_step_twin(s, due, &expected);
+            assert_same_world();
+            assert_int_equal(done.t, due);
+            assert_int_equal(done.n, expected.n);
+            assert_int_equal(done.pruned, expected.pruned);
+            assert_int_equal(done.recovered, expected.recovered);
+            assert_true(fabs(done.target - expected.target) < 1e-12);
+            assert_true(fabs(done.achieved - expected.achieved) < 1e-12);
+
+            /* and without the twin: how many survive, come back, go; what newly pruned ones hold */
+            int connected = s->order == PRUNE_CONVOLUTIONAL_THEN_CONNECTED && due > half;
+            enum prune_kind turn = s->order == PRUNE_TOGETHER ? PRUNE_UNKNOWN : connected ? PRUNE_CONNECTED : PRUNE_CONVOLUTIONAL;
+            int place = connected ? due - half : due, T = s->order == PRUNE_TOGETHER ? s->steps : connected ? s->steps - half : half;
+            check_survivors(s, prune_schedule_target(s->curve, (double)s->sparsity, place, T), turn);
+            if (connected) check_survivors(s, (double)s->sparsity, PRUNE_CONVOLUTIONAL);
+            double rho = prune_schedule_recover((double)s->recover, place, T);
+            size_t back = 0, gone = 0;
+            for (int t = 0; t < world.n; t++) {
+                const struct prune_tensor *tensor = &world.tensors[t];
+                size_t here = 0;
+                assert_int_equal(tensor->active, count_active(tensor));
+                assert_zero(tensor->weights, tensor->mask, tensor->n);
+                for (size_t i = 0; i < tensor->n; i++) {
+                    assert_true(tensor->mask[i] <= 1);
+                    here += tensor->mask[i] && !before.mask[t][i];
+                    if (tensor->mask[i] || !before.mask[t][i]) continue;
+                    gone++;
+                    assert_int_equal(bits_of(tensor->momentum[i]), 0);
+                    if (tensor->moment1) assert_int_equal(bits_of(tensor->moment1[i]) | bits_of(tensor->moment2[i]), 0);
+                }
+                assert_true((double)here <= rho * (double)tensor->active);
+                if (turn != PRUNE_UNKNOWN && tensor->kind != turn) assert_memory_equal(tensor->mask, before.mask[t], tensor->n);
+                if (tensor->limit >= 0 && turn == PRUNE_UNKNOWN)
+                    assert_int_equal(tensor->active, rounded((1 - prune_schedule_target(s->curve, (double)tensor->limit, place, T)) * (double)tensor->n));
+                back += here;
+            }
+            assert_int_equal(done.recovered, back);
+            assert_int_equal(done.pruned, gone);
+            if (s->rule == PRUNE_NONE) assert_int_equal(back, 0);
+            if (5 * place >= 4 * T) assert_int_equal(back, 0);
+            recovered_in_all += back;
+        }
+        for (int t = 0; t < world.n; t++)
+            if (s->rule == PRUNE_SHADOW) prune_mask_before_update(&world.tensors[t], s->rule);
+        update(strange);
+        for (int t = 0; t < world.n; t++) prune_mask_after_update(&world.tensors[t], s->rule);
+        assert_pruned_are_zero();
+    }
+    assert_int_equal(last, s->steps);
+    if (s->rule != PRUNE_NONE && !recovered_in_all) fail_msg("rule %d scope %d order %d: nothing came back", (int)s->rule, (int)s->scope, (int)s->order);
+}
+
+static struct prune_settings settings_of(enum prune_rule rule, enum prune_scope scope, enum prune_order order, int steps)
+{
+    struct prune_settings s;
+    prune_settings_default(&s);
+    s.configured = 1;
+    s.rule = rule;
+    s.scope = scope;
+    s.order = order;
+    s.steps = steps;
+    s.end = 2 * steps + 3;
+    return s;
+}
+
+static void whole_schedules(void **state)
+{
+    (void)state;
+    for (int rule = PRUNE_NONE; rule <= PRUNE_SHADOW; rule++)
+        for (int scope = PRUNE_LAYER; scope <= PRUNE_ERK; scope++)
+            for (int order = PRUNE_TOGETHER; order <= PRUNE_CONVOLUTIONAL_THEN_CONNECTED; order++) {
+                struct prune_settings s = settings_of(rule, scope, order, 15);
+                random_seed((uint64_t)(100 * rule + 10 * scope + order));
+                s.curve = (enum prune_curve)((rule + scope + order) % 4);
+                s.sparsity = scope % 2 ? 0.95F : 0.9F;
+                s.recover = order ? 0.3F : 0.1F;
+                train(&s, rule % 2, 0, 0);
+                train(&s, 1, 1, 0);             /* NaN and infinity at pruned places */
+            }
+}
+
+static void with_ties(void **state)
+{
+    (void)state;
+    for (int rule = PRUNE_GRADIENT; rule <= PRUNE_SHADOW; rule++) {
+        struct prune_settings s = settings_of(rule, PRUNE_LAYER, PRUNE_TOGETHER, 10);
+        random_seed((uint64_t)rule);
+        s.recover = 1;
+        train(&s, 1, 0, 1);
+    }
+    /* a single step on weights that are all of a few sizes, with half of them pruned */
+    for (int round = 0; round < 200; round++) {
+        random_seed((uint64_t)(9000 + round));
+        struct prune_settings s = settings_of((enum prune_rule)(round % 4), (enum prune_scope)(round / 4 % 4), PRUNE_TOGETHER, 10);
+        s.recover = 0.8F;
+        build_world(1, s.rule != PRUNE_NONE);
+        for (int t = 0; t < world.n; t++) {
+            struct prune_tensor *tensor = &world.tensors[t];
+            for (size_t i = 0; i < tensor->n; i++) {
+                float x = (float)((int)random_below(7) - 3), m = (float)((int)random_below(9) - 4);
+                int active = random_below(2) != 0;
+                tensor->mask[i] = (uint8_t)active;
+                tensor->weights[i] = active ? x : 0;
+                tensor->momentum[i] = x;
+                if (tensor->memory) tensor->memory[i] = active ? 0 : m;
+            }
+            tensor->active = count_active(tensor);
+        }
+        copy_world(&twin, &world);
+        struct prune_step done, expected;
+        int t = 1 + (int)random_below(10);
+        assert_int_equal(prune_mask_step(world.tensors, world.n, &s, t, &done), PRUNE_OK);
+        whole_step_twin(&s, t, &expected);
+        assert_same_world();
+        assert_int_equal(done.recovered, expected.recovered);
+        assert_int_equal(done.pruned, expected.pruned);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------- by hand, rule by rule -- */
+
+/* Eight weights: 0-3 active with sizes 4 3 2 1, 4-7 pruned. One step to half of 8 with room for two to come back. */
+static void eight(enum prune_rule rule, const float *memory, const float *momentum, const char *mask, const float *weights, size_t recovered)
+{
+    world.n = 0;
+    random_seed(1);
+    add(1, 2, 4, 1, 1, rule != PRUNE_NONE, -1);
+    struct prune_tensor *tensor = &world.tensors[0];
+    for (size_t i = 0; i < 8; i++) {
+        tensor->mask[i] = i < 4;
+        tensor->weights[i] = i < 4 ? (float)(4 - (int)i) * (i % 2 ? -1 : 1) : 0;
+        tensor->momentum[i] = momentum[i];
+        world.memory[0][i] = memory[i];
+    }
+    tensor->active = 4;
+    struct prune_settings s = settings_of(rule, PRUNE_LAYER, PRUNE_TOGETHER, 8);
+    s.curve = PRUNE_LINEAR;
+    s.sparsity = 0.5F;                          /* of step 4 of 8 s_t = 0.25: keeps 6, but only 4 are active */
+    s.recover = 1;                              /* rho_4 = 1 - 4/6.4 = 0.375: of 4 that is 1.5 */
+    struct prune_step done;
+    assert_int_equal(prune_mask_step(world.tensors, 1, &s, 2, &done), PRUNE_OK);        /* rho_2 = 0.6875: of 4 that is 2.75 */
+    for (size_t i = 0; i < 8; i++) {
+        if (tensor->mask[i] != mask[i] - '0' || tensor->weights[i] != weights[i])
+            fail_msg("rule %d weight %zu: mask %d weight %g", (int)rule, i, tensor->mask[i], (double)tensor->weights[i]);
+    }
+    assert_int_equal(done.recovered, recovered);
+    assert_int_equal(done.pruned, recovered);
+    assert_int_equal(tensor->active, 4);
+}
+
+static void what_each_rule_restores(void **state)
+{
+    (void)state;
+    const float none[8] = { 0 }, ones[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+    eight(PRUNE_NONE, none, ones, "11110000", (float[]){ 4, -3, 2, -1, 0, 0, 0, 0 }, 0);
+    /* gradient: the two largest sums, from 0; whatever the momentum and the sign */
+    eight(PRUNE_GRADIENT, (float[]){ 9, 9, 9, 9, 0.2F, -0.5F, 0, 0.3F }, none, "11000101", (float[]){ 4, -3, 0, 0, 0, 0, 0, 0 }, 2);
+    eight(PRUNE_GRADIENT, (float[]){ 0, 0, 0, 0, 0, 0, NAN, 1e-44F }, ones, "11100001", (float[]){ 4, -3, 2, 0, 0, 0, 0, 0 }, 1);
+    for (int i = 0; i < 8; i++) assert_int_equal(bits_of(world.memory[0][i]), 0);       /* the next step judges anew */
+    /* restore: value * negative gradient: 1, -2, 0.5, 0.6 */
+    eight(PRUNE_RESTORE, (float[]){ 0, 0, 0, 0, 0.5F, 1, -0.25F, 6 }, (float[]){ 9, 9, 9, 9, 2, -2, -2, 0.1F }, "11001001", (float[]){ 4, -3, 0, 0, 0.5F, 0, 0, 6 }, 2);
+    assert_true(world.memory[0][2] == 2 && world.memory[0][3] == -1);                   /* what went is remembered */
+    assert_true(world.memory[0][4] == 0 && world.memory[0][7] == 0 && world.memory[0][5] == 1);
+    eight(PRUNE_RESTORE, (float[]){ 0, 0, 0, 0, 1, 1, 1, 1 }, (float[]){ 1, 1, 1, 1, 0, -1, -5, NAN }, "11110000", (float[]){ 4, -3, 2, -1, 0, 0, 0, 0 }, 0);
+    eight(PRUNE_RESTORE, (float[]){ 0, 0, 0, 0, 1, 0, 1, 1 }, (float[]){ 1, 1, 1, 1, 0, 9, -5, 1e-3F }, "11100001", (float[]){ 4, -3, 2, 0, 0, 0, 0, 1 }, 1);
+    /* shadow: beyond 1.1/0.9 of the weakest of those that stay (1): 1.2222 */
+    eight(PRUNE_SHADOW, (float[]){ 0, 0, 0, 0, 1.25F, 1.2F, -1.3F, NAN }, ones, "11001010", (float[]){ 4, -3, 0, 0, 1.25F, 0, -1.3F, 0 }, 2);
+    assert_true(world.memory[0][2] == 2 && world.memory[0][3] == -1 && world.memory[0][5] == 1.2F);
+    eight(PRUNE_SHADOW, (float[]){ 0, 0, 0, 0, 1.2F, -1.22F, 0.5F, 1.0F }, ones, "11110000", (float[]){ 4, -3, 2, -1, 0, 0, 0, 0 }, 0);
+    eight(PRUNE_SHADOW, (float[]){ 0, 0, 0, 0, 1.2F, -1.23F, 0.5F, 1.0F }, ones, "11100100", (float[]){ 4, -3, 2, 0, 0, -1.23F, 0, 0 }, 1);
+}
+
+static void momentum_of_the_returned_is_zero(void **state)
+{
+    (void)state;
+    eight(PRUNE_RESTORE, (float[]){ 0, 0, 0, 0, 1, 1, 0, 0 }, (float[]){ 1, 1, 1, 1, 1, 1, 1, 1 }, "11001100", (float[]){ 4, -3, 0, 0, 1, 1, 0, 0 }, 2);
+    for (int i = 2; i < 6; i++) {
+        assert_int_equal(bits_of(world.momentum[0][i]), 0);
+        assert_int_equal(bits_of(world.moment1[0][i]), 0);
+        assert_int_equal(bits_of(world.moment2[0][i]), 0);
+    }
+    assert_true(world.momentum[0][0] == 1 && world.moment1[0][0] != 0);
+}
+
+static void around_updates(void **state)
+{
+    (void)state;
+    for (int rule = PRUNE_NONE; rule <= PRUNE_SHADOW; rule++)
+        for (int adam = 0; adam < 2; adam++) {
+            random_seed(5);
+            world.n = 0;
+            add(1, 3, 5, 1, adam, rule != PRUNE_NONE, -1);
+            struct prune_tensor *tensor = &world.tensors[0];
+            copy_world(&twin, &world);
+            prune_mask_before_update(tensor, rule);     /* nothing is pruned: nothing happens */
+            prune_mask_after_update(tensor, rule);
+            assert_same_world();
+            for (size_t i = 0; i < 15; i++) {
+                tensor->mask[i] = i % 3 == 0;
+                if (!tensor->mask[i]) tensor->weights[i] = 0;
+                world.memory[0][i] = tensor->mask[i] ? 0 : (float)i + 0.5F;
+            }
+            tensor->active = 5;
+            copy_world(&twin, &world);
+            prune_mask_before_update(tensor, rule);
+            for (size_t i = 0; i < 15; i++) {
+                if (tensor->mask[i]) continue;
+                if (rule == PRUNE_GRADIENT) twin.memory[0][i] += twin.momentum[0][i];
+                if (rule == PRUNE_SHADOW) twin.weights[0][i] = twin.memory[0][i];
+            }
+            assert_same_world();
+            for (size_t i = 0; i < 15; i++) {           /* training: a number, or an accident */
+                float x = (const float[]){ 0.25F, NAN, INFINITY, -0.0F, -INFINITY }[i % 5];
+                if (tensor->mask[i]) x = 0.25F;
+                tensor->weights[i] = tensor->weights[i] + x;
+                tensor->momentum[i] = x;
+                world.moment1[0][i] = x;
+                world.moment2[0][i] = x;
+            }
+            copy_world(&twin, &world);
+            prune_mask_after_update(tensor, rule);
+            for (size_t i = 0; i < 15; i++) {
+                if (rule == PRUNE_SHADOW) twin.memory[0][i] = tensor->mask[i] ? 0 : twin.weights[0][i];
+                if (tensor->mask[i]) continue;
+                twin.weights[0][i] = twin.momentum[0][i] = 0;
+                if (adam) twin.moment1[0][i] = twin.moment2[0][i] = 0;
+            }
+            assert_same_world();
+            assert_pruned_are_zero();
+            if (rule != PRUNE_SHADOW) continue;         /* round trip: what was trained comes out again */
+            prune_mask_before_update(tensor, rule);
+            for (size_t i = 0; i < 15; i++)
+                if (!tensor->mask[i]) assert_int_equal(bits_of(tensor->weights[i]), bits_of(world.memory[0][i]));
+            assert_true(tensor->weights[5] == 5.75F && tensor->weights[10] == 10.75F);
+            prune_mask_after_update(tensor, rule);
+            assert_same_world();
+        }
+}
+
+static void masks_from_zeros(void **state)
+{
+    (void)state;
+    for (int remembers = 0; remembers < 2; remembers++) {
+        world.n = 0;
+        add(1, 3, 3, 1, 1, remembers, -1);
+        struct prune_tensor *tensor = &world.tensors[0];
+        static const float weights[9] = { 0, 1, -0.0F, 1e-45F, NAN, INFINITY, 0, -2, 0 };
+        static const uint8_t mask[9] = { 0, 1, 0, 1, 1, 1, 0, 1, 0 };
+        memcpy(tensor->weights, weights, sizeof weights);
+        for (size_t i = 0; i < 9; i++) world.memory[0][i] = 3;
+        prune_mask_from_zeros(tensor);
+        assert_memory_equal(tensor->mask, mask, 9);
+        assert_int_equal(tensor->active, 5);
+        for (size_t i = 0; i < 9; i++) assert_true(world.memory[0][i] == (remembers ? 0.0F : 3.0F));
+        prune_mask_after_update(tensor, remembers ? PRUNE_RESTORE : PRUNE_NONE);
+        assert_pruned_are_zero();               /* also the -0 */
+    }
+}
+
+/* Weights that are NaN or infinite are the largest there are: pruning does not hide that a training has gone wrong. */
+static void broken_weights_stay(void **state)
+{
+    (void)state;
+    random_seed(8);
+    world.n = 0;
+    add(1, 10, 10, 1, 0, 1, -1);
+    struct prune_tensor *tensor = &world.tensors[0];
+    tensor->weights[17] = NAN;
+    tensor->weights[71] = -INFINITY;
+    struct prune_settings s = settings_of(PRUNE_RESTORE, PRUNE_LAMP, PRUNE_TOGETHER, 1);
+    s.sparsity = 0.97F;
+    struct prune_step done;
+    assert_int_equal(prune_mask_step(world.tensors, 1, &s, 1, &done), PRUNE_OK);
+    assert_int_equal(tensor->active, 3);
+    assert_true(tensor->mask[17] == 1 && tensor->mask[71] == 1);
+}
+
+static void nothing_to_do(void **state)
+{
+    (void)state;
+    struct prune_settings s = settings_of(PRUNE_NONE, PRUNE_LAMP, PRUNE_TOGETHER, 5);
+    struct prune_step done;
+    assert_int_equal(prune_mask_step(NULL, 0, &s, 5, &done), PRUNE_OK);
+    assert_true(done.t == 5 && done.n == 0 && done.target == 0 && done.achieved == 0);
+    random_seed(9);
+    world.n = 0;
+    add(1, 10, 10, 1, 0, 0, -1);
+    s.sparsity = 0;
+    copy_world(&twin, &world);
+    for (int t = 1; t <= 5; t++) {
+        assert_int_equal(prune_mask_step(world.tensors, 1, &s, t, &done), PRUNE_OK);
+        assert_same_world();
+    }
+    s.sparsity = 0.5F;                          /* the same step twice: the second finds it done */
+    assert_int_equal(prune_mask_step(world.tensors, 1, &s, 3, &done), PRUNE_OK);
+    copy_world(&twin, &world);
+    assert_int_equal(prune_mask_step(world.tensors, 1, &s, 3, &done), PRUNE_OK);
+    assert_int_equal(done.pruned, 0);
+    assert_same_world();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_each_rule_restores),
+        cmocka_unit_test(momentum_of_the_returned_is_zero),
+        cmocka_unit_test(around_updates),
+        cmocka_unit_test(masks_from_zeros),
+        cmocka_unit_test(broken_weights_stay),
+        cmocka_unit_test(nothing_to_do),
+        cmocka_unit_test(with_ties),
+        cmocka_unit_test(whole_schedules),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,451 @@
+/* test_scope.c - how the layers share the budget, against sorting everything and against the formulas
+ *
+ * The twins know the rounds of floors ("whoever would fall below its floor gets the floor and leaves the round"), but no
+ * histogram, no bisection and no cascade.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "prune.h"
+#include "random.h"
+
+enum { MOST = 40, MOST_DRAWN = 7, MOST_WEIGHTS = 8000 };
+
+struct net {
+    struct prune_tensor tensors[MOST], *list[MOST];
+    float weights[MOST][MOST_WEIGHTS];
+    uint8_t mask[MOST][MOST_WEIGHTS];
+    int n;
+    size_t all, active;
+};
+
+static struct net net;
+
+static void add(int connected, int out, int in, int k)
+{
+    struct prune_tensor *tensor = &net.tensors[net.n];
+    *tensor = (struct prune_tensor){ .name = "test", .kind = connected ? PRUNE_CONNECTED : PRUNE_CONVOLUTIONAL, .out = out, .in = in, .kh = k, .kw = k,
+                                     .weights = net.weights[net.n], .mask = net.mask[net.n], .limit = -1 };
+    tensor->n = tensor->active = (size_t)(out * in * k * k);
+    assert_true(tensor->n <= MOST_WEIGHTS);
+    memset(tensor->mask, 1, tensor->n);
+    net.list[net.n] = tensor;
+    net.n++;
+    net.all += tensor->n;
+    net.active += tensor->n;
+}
+
+static void clear(void)
+{
+    net.n = 0;
+    net.all = net.active = 0;
+}
+
+static void prune_one(struct prune_tensor *tensor, size_t i)
+{
+    tensor->weights[i] = 0;
+    net.active -= tensor->mask[i];
+    tensor->active -= tensor->mask[i];
+    tensor->mask[i] = 0;
+}
+
+enum values { BELL, TIES, EQUAL, ZERO, STRANGE, VALUES };
+
+static void random_net(enum values values, int largest)
+{
+    clear();
+    int n = 1 + (int)random_below(MOST_DRAWN);
+    for (int t = 0; t < n; t++) {
+        int connected = random_below(2), k = connected ? 1 : (int)(2 * random_below(2) + 1);
+        int out = 1 + (int)random_below((size_t)largest), in = 1 + (int)random_below((size_t)largest);
+        if (!random_below(5)) out = in = k = 1; /* a single weight */
+        add(connected, out, in, k);
+        struct prune_tensor *tensor = &net.tensors[t];
+        float scale = powf(10, 2 * random_bell());
+        int kept = random_below(3) ? 100 : (int)random_below(101);      /* percent: some tensors are partly pruned, a few wholly */
+        for (size_t i = 0; i < tensor->n; i++) {
+            float x = scale * random_bell();
+            if (values == TIES) x = (float)((int)random_below(7) - 3) * 0.25F;
+            if (values == EQUAL) x = random_below(2) ? 0.5F : -0.5F;
+            if (values == ZERO) x = random_below(2) ? 0.0F : -0.0F;
+            if (values == STRANGE && !random_below(30)) x = (const float[]){ INFINITY, -INFINITY, NAN, 1e-44F, 0 }[random_below(5)];
+            tensor->weights[i] = x;
+            if ((int)random_below(100) >= kept) prune_one(tensor, i);
+        }
+    }
+}
+
+static size_t rounded(double x) { return (size_t)floor(x + 0.5); }
+static size_t min_of(size_t a, size_t b) { return a < b ? a : b; }
+static size_t max_of(size_t a, size_t b) { return a > b ? a : b; }
+
+/* ---------------------------------------------------------------------------------------- what holds in every case -- */
+
+static size_t budget_of(double target) { return min_of(rounded((1 - target) * (double)net.all), net.active); }
+
+/* A tenth of the average density, and 32 weights or an even share of half the budget; one each where there is not more. */
+static void floors_of(double target, size_t *floors)
+{
+    size_t budget = budget_of(target), n = (size_t)net.n;
+    for (int i = 0; i < net.n; i++) {
+        size_t tenth = (size_t)(0.1 * (1 - target) * (double)net.tensors[i].n), least = min_of(32, budget / 2 / n);
+        floors[i] = min_of(net.tensors[i].active, budget >= 2 * n ? max_of(tenth, least) : budget >= n);
+    }
+}
+
+static void check_promises(enum prune_scope scope, double target, const size_t *keep)
+{
+    size_t sum = 0, floors[MOST];
+    floors_of(target, floors);
+    for (int i = 0; i < net.n; i++) {
+        size_t active = net.tensors[i].active;
+        assert_true(keep[i] <= active);
+        sum += keep[i];
+        if (scope == PRUNE_LAYER) {
+            assert_int_equal(keep[i], min_of(rounded((1 - target) * (double)net.tensors[i].n), active));
+            continue;
+        }
+        assert_true(keep[i] >= floors[i]);
+        if (budget_of(target) >= (size_t)net.n && active) assert_true(keep[i] >= 1);
+    }
+    if (scope != PRUNE_LAYER) assert_int_equal(sum, budget_of(target));
+}
+
+/* ------------------------------------------------------------------------------------------------------------ twins -- */
+
+struct candidate {
+    double size;                /* NaN ranks as more than infinity */
+    int nan, tensor;
+    size_t i;
+};
+
+static int larger_first(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    if (x->nan != y->nan) return y->nan - x->nan;
+    if (!x->nan && x->size != y->size) return x->size < y->size ? 1 : -1;
+    if (x->tensor != y->tensor) return x->tensor - y->tensor;
+    return (x->i > y->i) - (x->i < y->i);
+}
+
+/* NaNs are all larger than infinity; among themselves they rank by bits, and the cases here have one kind only. */
+static void naive_global(double target, size_t *keep)
+{
+    static struct candidate sorted[MOST * MOST_WEIGHTS];
+    size_t n = 0, floors[MOST], left = budget_of(target);
+    int settled[MOST] = { 0 };
+    floors_of(target, floors);
+    for (int t = 0; t < net.n; t++)
+        for (size_t i = 0; i < net.tensors[t].n; i++)
+            if (net.mask[t][i]) sorted[n++] = (struct candidate){ fabs((double)net.weights[t][i]), isnan(net.weights[t][i]), t, i };
+    qsort(sorted, n, sizeof *sorted, larger_first);
+    for (int again = 1; again;) {
+        again = 0;
+        size_t room = left;
+        for (int t = 0; t < net.n; t++)
+            if (!settled[t]) keep[t] = 0;
+        for (size_t c = 0; c < n && room; c++) {
+            if (settled[sorted[c].tensor]) continue;
+            keep[sorted[c].tensor]++;
+            room--;
+        }
+        for (int t = 0; t < net.n; t++) {
+            if (settled[t] || keep[t] >= floors[t]) continue;
+            keep[t] = floors[t];
+            left -= floors[t];
+            settled[t] = again = 1;
+        }
+    }
+}
+
+struct share {
+    double rest;
+    int tensor;
+};
+
+static int larger_rest_first(const void *a, const void *b)
+{
+    const struct share *x = a, *y = b;
+    if (x->rest != y->rest) return x->rest < y->rest ? 1 : -1;
+    return x->tensor - y->tensor;
+}
+
+static double erk_twin_weight(const struct prune_tensor *t)
+{
+    double weights = (double)t->out * t->in * t->kh * t->kw;
+    double density = (t->kind == PRUNE_CONNECTED ? (double)t->out + t->in : (double)t->out + t->in + t->kh + t->kw) / weights;
+    return round(density * weights);            /* whole; the division and back loses its last bit */
+}
+
+static void naive_erk(double target, size_t *keep)
+{
+    size_t floors[MOST], left = budget_of(target);
+    int settled[MOST] = { 0 };
+    floors_of(target, floors);
+    for (int again = 1; again;) {
+        again = 0;
+        int full[MOST] = { 0 };
+        double exact[MOST] = { 0 };
+        size_t room = left;
+        for (int more = 1; more;) {             /* all that would be too dense become full at once */
+            more = 0;
+            double sum = 0;
+            for (int t = 0; t < net.n; t++)
+                if (!settled[t] && !full[t]) sum += erk_twin_weight(&net.tensors[t]);
+            size_t shared = room;
+            for (int t = 0; t < net.n; t++) {
+                if (settled[t] || full[t]) continue;
+                exact[t] = (double)shared * erk_twin_weight(&net.tensors[t]) / sum;
+                if (exact[t] >= (double)net.tensors[t].active) {
+                    full[t] = more = 1;
+                    keep[t] = net.tensors[t].active;
+                    room -= keep[t];
+                }
+            }
+        }
+        struct share shares[MOST];
+        size_t n = 0;
+        for (int t = 0; t < net.n; t++) {
+            if (settled[t] || full[t]) continue;
+            keep[t] = (size_t)floor(exact[t]);
+            room -= keep[t];
+            shares[n++] = (struct share){ exact[t] - floor(exact[t]), t };
+        }
+        qsort(shares, n, sizeof *shares, larger_rest_first);
+        for (size_t s = 0; s < n && room; s++, room--) keep[shares[s].tensor]++;
+        assert_int_equal(room, 0);
+        for (int t = 0; t < net.n; t++) {
+            if (settled[t] || keep[t] >= floors[t]) continue;
+            keep[t] = floors[t];
+            left -= floors[t];
+            settled[t] = again = 1;
+        }
+    }
+}
+
+/* The score of every active weight by the definition, O(n^2): w_u^2 over the sum of the squares of those that come after it in
+ * ascending order, itself among them (equal ones in any order: here the first is the smaller). */
+static size_t lamp_scores(const struct prune_tensor *tensor, double *scores)
+{
+    size_t n = 0;
+    for (size_t u = 0; u < tensor->n; u++) {
+        if (!tensor->mask[u]) continue;
+        double square = (double)tensor->weights[u] * (double)tensor->weights[u], sum = 0;
+        for (size_t v = 0; v < tensor->n; v++) {
+            double other = (double)tensor->weights[v] * (double)tensor->weights[v];
+            if (tensor->mask[v] && (other > square || (other == square && v >= u))) sum += other;
+        }
+        scores[n++] = sum > 0 ? square / sum : 0;
+    }
+    return n;
+}
+
+static int downwards(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x < y) - (x > y);
+}
+
+/* One threshold: the least score that any tensor keeps above its floor is no smaller than the largest that any has lost, but for rounding. */
+static void check_lamp(double target, const size_t *keep)
+{
+    static double scores[MOST][MOST_WEIGHTS];
+    size_t floors[MOST];
+    floors_of(target, floors);
+    double least_kept = INFINITY, most_lost = -1;
+    for (int t = 0; t < net.n; t++) {
+        size_t n = lamp_scores(&net.tensors[t], scores[t]);
+        qsort(scores[t], n, sizeof **scores, downwards);
+        if (keep[t] > floors[t] && scores[t][keep[t] - 1] < least_kept) least_kept = scores[t][keep[t] - 1];
+        if (keep[t] < n && scores[t][keep[t]] > most_lost) most_lost = scores[t][keep[t]];
+    }
+    if (least_kept < most_lost * (1 - 1e-6)) fail_msg("a score of %g is kept, one of %g is not", least_kept, most_lost);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ tests -- */
+
+static double random_target(void)
+{
+    static const double some[] = { 0, 0.1, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999999 };
+    return random_below(3) ? some[random_below(8)] : random_unit();
+}
+
+static size_t tight, at_floor, spread;          /* that the random cases are not all of one kind */
+
+static void check_case(double target)
+{
+    size_t keep[MOST + 1], twin[MOST], floors[MOST];
+    floors_of(target, floors);
+    for (int scope = PRUNE_LAYER; scope <= PRUNE_ERK; scope++) {
+        memset(keep, 0x5a, sizeof keep);
+        size_t guard = keep[net.n];
+        assert_int_equal(prune_scope_keep(scope, target, net.list, net.n, keep), PRUNE_OK);
+        assert_true(keep[net.n] == guard);
+        check_promises(scope, target, keep);
+        if (scope == PRUNE_GLOBAL) naive_global(target, twin);
+        else if (scope == PRUNE_ERK) naive_erk(target, twin);
+        else continue;
+        for (int i = 0; i < net.n; i++) {
+            assert_int_equal(keep[i], twin[i]);
+            at_floor += keep[i] == floors[i] && keep[i];
+            spread += keep[i] > floors[i] && keep[i] < net.tensors[i].active;
+        }
+        tight += budget_of(target) < 2 * (size_t)net.n;
+    }
+}
+
+static void random_nets(void **state)
+{
+    (void)state;
+    tight = at_floor = spread = 0;
+    for (int values = BELL; values < VALUES; values++)
+        for (int round = 0; round < 120; round++) {
+            random_seed((uint64_t)(values * 1000 + round));
+            random_net(values, round % 2 ? 20 : 4);
+            for (int again = 0; again < 4; again++) check_case(random_target());
+        }
+    assert_true(tight > 100 && at_floor > 500 && spread > 1000);
+}
+
+static void lamp_by_its_definition(void **state)
+{
+    (void)state;
+    for (int values = BELL; values < STRANGE; values++)
+        for (int round = 0; round < 100; round++) {
+            random_seed((uint64_t)(7000 + values * 1000 + round));
+            random_net(values, 7);
+            double target = random_target();
+            size_t keep[MOST];
+            assert_int_equal(prune_scope_keep(PRUNE_LAMP, target, net.list, net.n, keep), PRUNE_OK);
+            check_promises(PRUNE_LAMP, target, keep);
+            check_lamp(target, keep);
+        }
+}
+
+/* Multiplying a layer by a number changes nothing for lamp, and everything for global. */
+static void lamp_is_blind_to_scale(void **state)
+{
+    (void)state;
+    size_t before[3], after[3];
+    random_seed(3);
+    clear();
+    add(0, 8, 4, 3);
+    add(0, 16, 8, 3);
+    add(1, 10, 100, 1);
+    for (int t = 0; t < 3; t++)
+        for (size_t i = 0; i < net.tensors[t].n; i++) net.weights[t][i] = random_bell();
+    for (int scope = PRUNE_GLOBAL; scope <= PRUNE_LAMP; scope++) {
+        assert_int_equal(prune_scope_keep(scope, 0.8, net.list, 3, before), PRUNE_OK);
+        for (size_t i = 0; i < net.tensors[1].n; i++) net.weights[1][i] *= 16;
+        assert_int_equal(prune_scope_keep(scope, 0.8, net.list, 3, after), PRUNE_OK);
+        for (size_t i = 0; i < net.tensors[1].n; i++) net.weights[1][i] /= 16;
+        if (scope == PRUNE_LAMP) assert_memory_equal(before, after, sizeof before);
+        else assert_true(after[1] > before[1]);
+    }
+}
+
+static void by_hand(void **state)
+{
+    (void)state;
+    size_t keep[3];
+    /* lamp, two equal layers of equal weights: scores 1, 1/2, 1/3 ... in both, ties to the first */
+    clear();
+    add(1, 2, 50, 1);
+    add(1, 2, 50, 1);
+    for (size_t i = 0; i < 100; i++) net.weights[0][i] = net.weights[1][i] = 1;
+    assert_int_equal(prune_scope_keep(PRUNE_LAMP, 0.495, net.list, 2, keep), PRUNE_OK);
+    assert_int_equal(keep[0], 51);
+    assert_int_equal(keep[1], 50);
+    /* global: ties to the first layers, the floor of 20 * 0.1 * 0.5 = 1 against min(32, 20/4) = 5 */
+    clear();
+    add(1, 4, 5, 1);
+    add(1, 4, 5, 1);
+    for (size_t i = 0; i < 20; i++) net.weights[0][i] = net.weights[1][i] = 0.5F;
+    assert_int_equal(prune_scope_keep(PRUNE_GLOBAL, 0.5, net.list, 2, keep), PRUNE_OK);
+    assert_int_equal(keep[0], 15);
+    assert_int_equal(keep[1], 5);
+    /* erk: 3x3 of 4 to 8 weighs 18, 1x1 of 8 to 8 weighs 18, connected 64 to 10 weighs 74: of 352 that are kept 57.6, 57.6 and 236.8.
+     * 1x1 has 64, and all is below its size: 57.6 -> 58, 57.6 -> 57, 236.8 -> 237 */
+    clear();
+    add(0, 8, 4, 3);
+    add(0, 8, 8, 1);
+    add(1, 10, 64, 1);
+    size_t all = net.all;                       /* 992 */
+    assert_int_equal(all, 992);
+    for (int t = 0; t < 3; t++)
+        for (size_t i = 0; i < net.tensors[t].n; i++) net.weights[t][i] = random_bell();
+    assert_int_equal(prune_scope_keep(PRUNE_ERK, 1 - 352.0 / 992, net.list, 3, keep), PRUNE_OK);
+    /* weights 8+4+3+3 = 18, 8+8+1+1 = 18, 74: sum 110; 352 * 18 / 110 = 57.6; 352 * 74 / 110 = 236.8 */
+    assert_int_equal(keep[0], 58);
+    assert_int_equal(keep[1], 57);
+    assert_int_equal(keep[2], 237);
+    /* target 0.4: 595 kept; 595*18/110 = 97.36 > 64 makes 1x1 full; 531 * 18/92 = 103.89, 531 * 74/92 = 427.11 */
+    assert_int_equal(prune_scope_keep(PRUNE_ERK, 0.4, net.list, 3, keep), PRUNE_OK);
+    assert_int_equal(keep[0], 104);
+    assert_int_equal(keep[1], 64);
+    assert_int_equal(keep[2], 427);
+}
+
+static void nothing_dies(void **state)
+{
+    (void)state;
+    size_t keep[MOST];
+    for (int scope = PRUNE_GLOBAL; scope <= PRUNE_ERK; scope++)
+        for (int n = 2; n <= MOST; n += 19)
+            for (size_t budget = 0; budget < 3 * (size_t)n; budget++) {
+                random_seed(budget);
+                clear();
+                add(1, 50, 100, 1);             /* nearly all weights, and all the large ones */
+                for (int t = 1; t < n; t++) add(0, 2, 3, 1);
+                for (int t = 0; t < n; t++)
+                    for (size_t i = 0; i < net.tensors[t].n; i++) net.weights[t][i] = t ? 1e-6F * random_bell() : 10 + random_bell();
+                double target = 1 - (double)budget / (double)net.all;
+                assert_int_equal(budget_of(target), budget);
+                assert_int_equal(prune_scope_keep(scope, target, net.list, net.n, keep), PRUNE_OK);
+                size_t sum = 0;
+                for (int t = 0; t < n; t++) {
+                    if (budget >= (size_t)n) assert_true(keep[t] >= 1);
+                    sum += keep[t];
+                }
+                assert_int_equal(sum, budget);
+                check_promises(scope, target, keep);
+            }
+}
+
+static void nothing_to_share(void **state)
+{
+    (void)state;
+    size_t keep[MOST] = { 77, 77 };
+    clear();
+    for (int scope = PRUNE_LAYER; scope <= PRUNE_ERK; scope++) {
+        assert_int_equal(prune_scope_keep(scope, 0.5, net.list, 0, keep), PRUNE_OK);
+        assert_int_equal(keep[0], 77);
+    }
+    add(1, 3, 3, 1);
+    add(1, 2, 2, 1);
+    for (int t = 0; t < 2; t++)
+        for (size_t i = 0; i < net.tensors[t].n; i++) prune_one(&net.tensors[t], i);
+    for (int scope = PRUNE_LAYER; scope <= PRUNE_ERK; scope++) {
+        assert_int_equal(prune_scope_keep(scope, 0.5, net.list, 2, keep), PRUNE_OK);
+        assert_int_equal(keep[0] + keep[1], 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(by_hand),
+        cmocka_unit_test(random_nets),
+        cmocka_unit_test(lamp_by_its_definition),
+        cmocka_unit_test(lamp_is_blind_to_scale),
+        cmocka_unit_test(nothing_dies),
+        cmocka_unit_test(nothing_to_share),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,155 @@
+/* test_select.c - the histogram's cut against a sort */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "prune.h"
+#include "random.h"
+
+enum { MOST_TENSORS = 5, MOST_WEIGHTS = 400 };
+
+struct bench {
+    struct prune_tensor tensors[MOST_TENSORS], *list[MOST_TENSORS];
+    float weights[MOST_TENSORS][MOST_WEIGHTS];
+    uint8_t mask[MOST_TENSORS][MOST_WEIGHTS];
+    int n;
+    size_t all;
+};
+
+static int descending(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x < y) - (x > y);
+}
+
+static uint32_t bits_of(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+/* Every 32-bit pattern is a key, 0 is no candidate. */
+static uint32_t key_raw(const struct prune_tensor *tensor, size_t i, float bar)
+{
+    (void)bar;
+    return bits_of(tensor->weights[i]);
+}
+
+static uint32_t key_above_bar(const struct prune_tensor *tensor, size_t i, float bar)
+{
+    return tensor->weights[i] > bar ? bits_of(tensor->weights[i]) : 0;
+}
+
+static void check_cut(struct bench *bench, prune_key key, float bar, size_t k)
+{
+    uint32_t keys[MOST_TENSORS * MOST_WEIGHTS];
+    size_t n = 0, above = 0;
+    for (int t = 0; t < bench->n; t++)
+        for (size_t i = 0; i < bench->tensors[t].n; i++) {
+            uint32_t x = key(&bench->tensors[t], i, bar);
+            if (x) keys[n++] = x;
+        }
+    qsort(keys, n, sizeof *keys, descending);
+    struct prune_cut cut;
+    memset(&cut, 0x5a, sizeof cut);
+    prune_select_cut(bench->list, bench->n, key, bar, k, &cut);
+    assert_int_equal(cut.candidates, n);
+    if (n <= k) {
+        assert_int_equal(cut.key, 0);
+        assert_int_equal(cut.above, n);
+    } else if (k == 0) {                        /* nothing is above it */
+        assert_int_equal(cut.above, 0);
+        assert_true(keys[0] <= cut.key);
+    } else {
+        while (keys[above] > keys[k - 1]) above++;
+        assert_int_equal(cut.key, keys[k - 1]);
+        assert_int_equal(cut.above, above);
+    }
+}
+
+static void check_all(struct bench *bench, prune_key key, float bar)
+{
+    size_t ks[] = { 0, 1, 2, bench->all / 2, bench->all ? bench->all - 1 : 0, bench->all, bench->all + 1, SIZE_MAX, 0, 0, 0 };
+    for (size_t i = 8; i < 11; i++) ks[i] = random_below(bench->all + 1);
+    for (size_t i = 0; i < sizeof ks / sizeof *ks; i++) check_cut(bench, key, bar, ks[i]);
+}
+
+enum fill { BELL, TIES, ZEROS, DENORMAL, STRANGE, ANY_BITS, NEIGHBOURS, FILLS };
+
+static float draw(enum fill fill)
+{
+    static const float strange[] = { 0, -0.0F, INFINITY, -INFINITY, NAN, -NAN, 1e-45F, -1e-45F, 3.4028235e38F, 1, -1 };
+    uint32_t any = (uint32_t)random_bits();
+    float x;
+    switch (fill) {
+    case BELL: return random_bell();
+    case TIES: return (float)(int)random_below(5) - 2;
+    case ZEROS: return random_below(10) ? 0 : random_bell();
+    case DENORMAL: return (float)random_bell() * 1e-44F;
+    case STRANGE: return strange[random_below(sizeof strange / sizeof *strange)];
+    case NEIGHBOURS: any = 0x3f800000U + (any & 0x7ff); break;  /* differ only in the last digit of the radix, and its border */
+    default: break;
+    }
+    memcpy(&x, &any, sizeof x);
+    return x;
+}
+
+static void fill_bench(struct bench *bench, enum fill fill)
+{
+    bench->n = (int)random_below(MOST_TENSORS + 1);
+    bench->all = 0;
+    for (int t = 0; t < bench->n; t++) {
+        size_t n = random_below(3) ? random_below(MOST_WEIGHTS + 1) : random_below(3);
+        bench->tensors[t] = (struct prune_tensor){ .n = n, .weights = bench->weights[t], .mask = bench->mask[t] };
+        bench->list[t] = &bench->tensors[t];
+        bench->all += n;
+        for (size_t i = 0; i < n; i++) {
+            bench->weights[t][i] = draw(fill);
+            bench->mask[t][i] = random_below(4) ? 1 : random_below(2) ? 0 : 2;  /* 2: only inside a step, no candidate */
+        }
+    }
+}
+
+static void cut_is_the_sorted_one(void **state)
+{
+    (void)state;
+    static struct bench bench;
+    for (int fill = BELL; fill < FILLS; fill++)
+        for (int round = 0; round < 60; round++) {
+            random_seed((uint64_t)(1000 * fill + round));
+            fill_bench(&bench, fill);
+            check_all(&bench, prune_key_active, 0);
+            check_all(&bench, key_raw, 0);
+            check_all(&bench, key_above_bar, 0.5F);
+        }
+}
+
+static void active_keys_order_like_magnitudes(void **state)
+{
+    (void)state;
+    float weights[] = { 0, -0.0F, 1e-45F, -3e-45F, -1e-38F, 0.5F, -0.75F, 1, -3.4e38F, INFINITY, NAN };
+    uint8_t mask[] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+    struct prune_tensor tensor = { .n = 11, .weights = weights, .mask = mask };
+    assert_int_not_equal(prune_key_active(&tensor, 0, 0), 0);   /* a zero is a candidate */
+    assert_int_equal(prune_key_active(&tensor, 0, 0), prune_key_active(&tensor, 1, 0));
+    for (size_t i = 2; i < 11; i++) assert_true(prune_key_active(&tensor, i, 0) > prune_key_active(&tensor, i - 1, 0));
+    mask[5] = 0;
+    mask[6] = 2;
+    assert_int_equal(prune_key_active(&tensor, 5, 0), 0);
+    assert_int_equal(prune_key_active(&tensor, 6, 0), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cut_is_the_sorted_one),
+        cmocka_unit_test(active_keys_order_like_magnitudes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
