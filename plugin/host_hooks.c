@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 /* --------------------------------------------------------------------------------------------------------- attach -- */
 
@@ -109,6 +110,20 @@ static int attach_layers(struct prune *prune, const network *net, const struct p
     return PRUNE_OK;
 }
 
+/* The settings as one line, and a checksum of which layers are pruned and how far. */
+static void describe(struct prune *prune)
+{
+    char *line = prune->state.settings;
+    prune_settings_line(&prune->settings, line, sizeof prune->state.settings);
+    uint32_t sum = (uint32_t)crc32(0, NULL, 0);
+    for (int i = 0; i < prune->n_tensors; i++) {
+        sum = (uint32_t)crc32(sum, (const unsigned char *)&prune->tensors[i].layer, sizeof prune->tensors[i].layer);
+        sum = (uint32_t)crc32(sum, (const unsigned char *)&prune->tensors[i].limit, sizeof prune->tensors[i].limit);
+    }
+    size_t used = strlen(line);
+    snprintf(line + used, sizeof prune->state.settings - used, " layers=%08x", sum);
+}
+
 int prune_attach(network *net, const struct prune_cfg *cfg, const struct prune_settings *settings)
 {
     prune_net_free(net);
@@ -120,7 +135,7 @@ int prune_attach(network *net, const struct prune_cfg *cfg, const struct prune_s
     net->prune->settings = *settings;
     net->prune->state.best_top1 = -1;
     int code = attach_layers(net->prune, net, cfg);
-    prune_settings_line(&net->prune->settings, net->prune->state.settings, sizeof net->prune->state.settings);
+    describe(net->prune);
     if (code) prune_net_free(net);
     return code;
 }
@@ -218,7 +233,7 @@ void prune_after_load(network *net, char *filename, int start, int cutoff)
         return;
     }
     prune->state = (struct prune_state){ .best_top1 = -1 };
-    prune_settings_line(&prune->settings, prune->state.settings, sizeof prune->state.settings);
+    describe(prune);
     for (int i = 0; i < prune->n_tensors; i++) prune_mask_from_zeros(&prune->tensors[i]);
 }
 
@@ -286,11 +301,10 @@ void prune_before_update(network *net)
     int iteration = (int)get_current_batch(net);
     int due = prune_schedule_step(&prune->settings, iteration);
     if (due < prune->state.step) prune->state.step = prune_schedule_step(&prune->settings, iteration - 1);      /* -clear: the schedule begins anew */
-    for (int i = 0; i < prune->n_tensors; i++)
-        if (prune->settings.rule == PRUNE_GRADIENT) prune_mask_before_update(&prune->tensors[i], PRUNE_GRADIENT);
+    if (due > prune->state.step && prune->settings.order != PRUNE_TOGETHER)     /* no kind may miss its last step */
+        for (int t = prune->state.step + 1; t < due; t++) run_step(net, t, iteration);
     if (due > prune->state.step) run_step(net, due, iteration);
-    for (int i = 0; i < prune->n_tensors; i++)
-        if (prune->settings.rule == PRUNE_SHADOW) prune_mask_before_update(&prune->tensors[i], PRUNE_SHADOW);
+    for (int i = 0; i < prune->n_tensors; i++) prune_mask_before_update(&prune->tensors[i], prune->settings.rule);
     enum prune_kind fixed = prune_schedule_fixed(&prune->settings, iteration);
     if (fixed != PRUNE_UNKNOWN) hold_fixed(net, fixed);
 }

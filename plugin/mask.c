@@ -8,6 +8,20 @@ enum { PRUNED = 0, ACTIVE = 1, RETURNING = 2 };         /* RETURNING only inside
 
 #define SHADOW_BAND (1.1F / 0.9F)       /* Guo et al., 2016: prune below 0.9, splice above 1.1 of the threshold */
 
+/* Chosen, not multiplied: 0 * NaN is NaN, and a pruned weight must be 0 whatever became of it. */
+static void zero_pruned(float *values, const uint8_t *mask, size_t n)
+{
+    for (size_t i = 0; i < n; i++) values[i] = mask[i] ? values[i] : 0.0F;
+}
+
+static void zero_all_pruned(struct prune_tensor *tensor)
+{
+    zero_pruned(tensor->weights, tensor->mask, tensor->n);
+    zero_pruned(tensor->momentum, tensor->mask, tensor->n);
+    if (tensor->moment1) zero_pruned(tensor->moment1, tensor->mask, tensor->n);
+    if (tensor->moment2) zero_pruned(tensor->moment2, tensor->mask, tensor->n);
+}
+
 void prune_mask_from_zeros(struct prune_tensor *tensor)
 {
     tensor->active = 0;
@@ -16,26 +30,23 @@ void prune_mask_from_zeros(struct prune_tensor *tensor)
         tensor->active += tensor->mask[i];
     }
     if (tensor->memory) memset(tensor->memory, 0, tensor->n * sizeof *tensor->memory);
+    zero_all_pruned(tensor);            /* -0 becomes 0 */
 }
 
 /* --------------------------------------------------------------------------------------------------- around updates -- */
 
+/* Without a gradient, plain SGD leaves a zero at zero: weight decay and momentum of 0 are 0. So one array is gone through here and
+ * none after the update, which halves what pruning costs an iteration. */
 void prune_mask_before_update(struct prune_tensor *tensor, enum prune_rule rule)
 {
     if (tensor->active == tensor->n) return;
-    if (rule == PRUNE_GRADIENT) {
-        for (size_t i = 0; i < tensor->n; i++)
-            tensor->memory[i] = tensor->mask[i] ? tensor->memory[i] : tensor->memory[i] + tensor->momentum[i];
-    } else if (rule == PRUNE_SHADOW) {
-        for (size_t i = 0; i < tensor->n; i++)
-            tensor->weights[i] = tensor->mask[i] ? tensor->weights[i] : tensor->memory[i];
+    if (rule == PRUNE_SHADOW) {
+        for (size_t i = 0; i < tensor->n; i++) tensor->weights[i] = tensor->mask[i] ? tensor->weights[i] : tensor->memory[i];
+        return;
     }
-}
-
-/* Chosen, not multiplied: 0 * NaN is NaN, and a pruned weight must be 0 whatever became of it. */
-static void zero_pruned(float *values, const uint8_t *mask, size_t n)
-{
-    for (size_t i = 0; i < n; i++) values[i] = mask[i] ? values[i] : 0.0F;
+    if (rule == PRUNE_GRADIENT)
+        for (size_t i = 0; i < tensor->n; i++) tensor->memory[i] += tensor->mask[i] ? 0.0F : tensor->momentum[i];
+    zero_pruned(tensor->momentum, tensor->mask, tensor->n);
 }
 
 void prune_mask_after_update(struct prune_tensor *tensor, enum prune_rule rule)
@@ -43,10 +54,7 @@ void prune_mask_after_update(struct prune_tensor *tensor, enum prune_rule rule)
     if (tensor->active == tensor->n) return;
     if (rule == PRUNE_SHADOW)
         for (size_t i = 0; i < tensor->n; i++) tensor->memory[i] = tensor->mask[i] ? 0.0F : tensor->weights[i];
-    zero_pruned(tensor->weights, tensor->mask, tensor->n);
-    zero_pruned(tensor->momentum, tensor->mask, tensor->n);
-    if (tensor->moment1) zero_pruned(tensor->moment1, tensor->mask, tensor->n);
-    if (tensor->moment2) zero_pruned(tensor->moment2, tensor->mask, tensor->n);
+    if (rule == PRUNE_SHADOW || tensor->moment1) zero_all_pruned(tensor);
 }
 
 /* ------------------------------------------------------------------------------------------------------- recovery -- */

@@ -273,12 +273,12 @@ void prune_select_cut(struct prune_tensor *const *tensors, int n_tensors, prune_
 /* ------------------------------------------------------------------------------------------------------- scope -- */
 
 /* How many weights each tensor keeps, so that exactly round((1-target)*n) survive: of all that share the budget, or with scope `layer` of each.
- * Only active weights compete: keep[i] never exceeds tensor i's active count (then fewer survive). No tensor ends with none: in the
- * network-wide scopes each keeps a tenth of the average density and 32 weights, as far as it has them and the budget allows.
+ * Only active weights compete: keep[i] never exceeds tensor i's active count (then fewer survive). In the network-wide scopes no tensor
+ * ends with none: each keeps a tenth of the average density and 32 weights, as far as it has them and the budget allows.
  *   layer   every tensor the same sparsity
  *   global  one threshold on |w|
- *   lamp    one threshold on w_u^2 / sum of w_v^2 over the tensor's |w_v| >= |w_u|             Lee et al., 2021, eq. 5
- *   erk     density in proportion to (out + in + kh + kw) / (out*in*kh*kw)                    Mocanu et al., 2018; Evci et al., 2020 */
+ *   lamp    one threshold on w_u^2 / sum of w_v^2 over w_u and what ranks above it             Lee et al., 2021, eq. 5
+ *   erk     density in proportion to (out + in + kh + kw) / n, connected (out + in) / n       Mocanu et al., 2018; Evci et al., 2020 */
 int prune_scope_keep(enum prune_scope scope, double target, struct prune_tensor *const *tensors, int n_tensors, size_t *keep);
 
 /* -------------------------------------------------------------------------------------------------------- mask -- */
@@ -299,10 +299,12 @@ struct prune_step {             /* what one step did, summed over tensors */
  * when `momentum` of a pruned weight is the plain negative gradient. */
 int prune_mask_step(struct prune_tensor *tensors, int n_tensors, const struct prune_settings *settings, int t, struct prune_step *done);
 
-/* Before an optimizer update: rule gradient adds up what pruned weights would have done, rule shadow puts the shadow in their place. */
+/* Before an optimizer update, after the step if one is due: takes the gradient of pruned weights away, so that plain SGD leaves them at 0; rule gradient adds
+ * it up, rule shadow puts the shadow in the weight's place instead, to be trained. */
 void prune_mask_before_update(struct prune_tensor *tensor, enum prune_rule rule);
 
-/* After it: pruned weights, their momentum and their moments are exactly 0 again. */
+/* After it: rule shadow takes the shadow out again; with Adam, pruned weights and moments are set to 0. From here to the next backward pass
+ * pruned weights, their momentum and their moments are exactly 0. */
 void prune_mask_after_update(struct prune_tensor *tensor, enum prune_rule rule);
 
 /* Mask from exact zeros, for weights that come without a .prune file. */

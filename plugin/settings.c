@@ -79,7 +79,7 @@ static int set_value(struct prune_settings *settings, const struct setting *row,
     errno = 0;
     double number = strtod(value, &rest);
     int whole = row->type == WHOLE;
-    if (!*value || *rest || errno == ERANGE || !(number >= row->low && number <= row->high) || (whole && number != floor(number))) {
+    if (rest == value || (*rest && *rest != '#') || errno == ERANGE || !(number >= row->low && number <= row->high) || (whole && number != floor(number))) {
         if (row->offset == AT(sparsity))
             return prune_fail(PRUNE_ERR_RANGE, "%s=%s: must be at least 0 and below 1", where, value);
         return prune_fail(PRUNE_ERR_RANGE, "%s=%s: must be a %s from %.0f to %.0f", where, value, whole ? "whole number" : "number", row->low, row->high);

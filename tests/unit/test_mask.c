@@ -185,7 +185,8 @@ static void shares_twin(enum prune_scope scope, double target, struct prune_tens
         assert_int_equal(prune_scope_keep(scope, target, sharing, n, keep), PRUNE_OK);
         return;
     }
-    size_t floors[MOST], settled[MOST] = { 0 };
+    int settled[MOST] = { 0 };
+    size_t floors[MOST];
     for (int t = 0; t < n; t++) {
         weights += sharing[t]->n;
         total += sharing[t]->active;
@@ -243,7 +244,7 @@ static void whole_step_twin(const struct prune_settings *settings, int t, struct
         done->n += tensor->n;
     }
     if (n) shares_twin(settings->scope, prune_schedule_target(settings->curve, (double)settings->sparsity, place, T), sharing, n, shared);
-    for (int s = 0; s < n; s++) keep[sharing[s] - twin.tensors] = shared[s];
+    for (int s = 0; s < n; s++) keep[sharing[s]->layer] = shared[s];       /* in this test a tensor's layer is its index */
     for (int i = 0; i < twin.n; i++) {
         if (kind == PRUNE_UNKNOWN || kind == (int)twin.tensors[i].kind) step_twin(&twin.tensors[i], settings->rule, keep[i], rho, done);
         zeros += (double)(twin.tensors[i].n - twin.tensors[i].active);
@@ -280,17 +281,18 @@ static void backward(int ties)
     }
 }
 
-/* The update, and now and then what an accident of training leaves at pruned places. */
-static void update(int strange)
+/* The update, and now and then what an accident of training leaves at pruned places, where one can happen. */
+static void update(int strange, enum prune_rule rule)
 {
     static const float accidents[] = { NAN, -NAN, INFINITY, -INFINITY, -0.0F, 1e-44F };
     for (int t = 0; t < world.n; t++) {
         struct prune_tensor *tensor = &world.tensors[t];
+        int accidents_happen = strange && (tensor->moment1 || rule == PRUNE_SHADOW);
         for (size_t i = 0; i < tensor->n; i++) {
             tensor->weights[i] += 0.6F * tensor->momentum[i] - 0.1F * tensor->weights[i];
             world.moment1[t][i] += random_bell();
             world.moment2[t][i] += 1;
-            if (!strange || tensor->mask[i] || random_below(20)) continue;
+            if (!accidents_happen || tensor->mask[i] || random_below(20)) continue;
             float accident = accidents[random_below(6)];
             tensor->weights[i] = accident;
             tensor->momentum[i] = accident;
@@ -340,8 +342,6 @@ static void train(const struct prune_settings *s, int adam, int strange, int tie
     recovered_in_all = 0;
     for (int iteration = 1; iteration <= s->end + 3; iteration++) {
         backward(ties);
-        for (int t = 0; t < world.n; t++)
-            if (s->rule == PRUNE_GRADIENT) prune_mask_before_update(&world.tensors[t], s->rule);
         int due = prune_schedule_step(s, iteration);
         if (due > last) {
             assert_int_equal(due, last + 1);
@@ -393,9 +393,8 @@ static void train(const struct prune_settings *s, int adam, int strange, int tie
             if (5 * place >= 4 * T) assert_int_equal(back, 0);
             recovered_in_all += back;
         }
-        for (int t = 0; t < world.n; t++)
-            if (s->rule == PRUNE_SHADOW) prune_mask_before_update(&world.tensors[t], s->rule);
-        update(strange);
+        for (int t = 0; t < world.n; t++) prune_mask_before_update(&world.tensors[t], s->rule);
+        update(strange, s->rule);
         for (int t = 0; t < world.n; t++) prune_mask_after_update(&world.tensors[t], s->rule);
         assert_pruned_are_zero();
     }
@@ -472,7 +471,7 @@ static void with_ties(void **state)
 
 /* ------------------------------------------------------------------------------------------- by hand, rule by rule -- */
 
-/* Eight weights: 0-3 active with sizes 4 3 2 1, 4-7 pruned. One step to half of 8 with room for two to come back. */
+/* Eight weights: 0-3 active with sizes 4 3 2 1, 4-7 pruned. One step that keeps four, with room for two to come back. */
 static void eight(enum prune_rule rule, const float *memory, const float *momentum, const char *mask, const float *weights, size_t recovered)
 {
     world.n = 0;
@@ -488,10 +487,10 @@ static void eight(enum prune_rule rule, const float *memory, const float *moment
     tensor->active = 4;
     struct prune_settings s = settings_of(rule, PRUNE_LAYER, PRUNE_TOGETHER, 8);
     s.curve = PRUNE_LINEAR;
-    s.sparsity = 0.5F;                          /* of step 4 of 8 s_t = 0.25: keeps 6, but only 4 are active */
-    s.recover = 1;                              /* rho_4 = 1 - 4/6.4 = 0.375: of 4 that is 1.5 */
+    s.sparsity = 0.5F;                          /* s_2 = 0.125 would leave 7, but only 4 are active */
+    s.recover = 1;                              /* rho_2 = 1 - 2/6.4 = 0.6875: of 4 that is 2.75, so 2 may come back */
     struct prune_step done;
-    assert_int_equal(prune_mask_step(world.tensors, 1, &s, 2, &done), PRUNE_OK);        /* rho_2 = 0.6875: of 4 that is 2.75 */
+    assert_int_equal(prune_mask_step(world.tensors, 1, &s, 2, &done), PRUNE_OK);
     for (size_t i = 0; i < 8; i++) {
         if (tensor->mask[i] != mask[i] - '0' || tensor->weights[i] != weights[i])
             fail_msg("rule %d weight %zu: mask %d weight %g", (int)rule, i, tensor->mask[i], (double)tensor->weights[i]);
@@ -560,11 +559,13 @@ static void around_updates(void **state)
                 if (tensor->mask[i]) continue;
                 if (rule == PRUNE_GRADIENT) twin.memory[0][i] += twin.momentum[0][i];
                 if (rule == PRUNE_SHADOW) twin.weights[0][i] = twin.memory[0][i];
+                else twin.momentum[0][i] = 0;
             }
             assert_same_world();
             for (size_t i = 0; i < 15; i++) {           /* training: a number, or an accident */
                 float x = (const float[]){ 0.25F, NAN, INFINITY, -0.0F, -INFINITY }[i % 5];
                 if (tensor->mask[i]) x = 0.25F;
+                else if (rule != PRUNE_SHADOW && !adam) x = 0;      /* plain SGD without a gradient */
                 tensor->weights[i] = tensor->weights[i] + x;
                 tensor->momentum[i] = x;
                 world.moment1[0][i] = x;
@@ -575,7 +576,7 @@ static void around_updates(void **state)
             for (size_t i = 0; i < 15; i++) {
                 if (rule == PRUNE_SHADOW) twin.memory[0][i] = tensor->mask[i] ? 0 : twin.weights[0][i];
                 if (tensor->mask[i]) continue;
-                twin.weights[0][i] = twin.momentum[0][i] = 0;
+                if (rule == PRUNE_SHADOW || adam) twin.weights[0][i] = twin.momentum[0][i] = 0;
                 if (adam) twin.moment1[0][i] = twin.moment2[0][i] = 0;
             }
             assert_same_world();
@@ -605,8 +606,7 @@ static void masks_from_zeros(void **state)
         assert_memory_equal(tensor->mask, mask, 9);
         assert_int_equal(tensor->active, 5);
         for (size_t i = 0; i < 9; i++) assert_true(world.memory[0][i] == (remembers ? 0.0F : 3.0F));
-        prune_mask_after_update(tensor, remembers ? PRUNE_RESTORE : PRUNE_NONE);
-        assert_pruned_are_zero();               /* also the -0 */
+        assert_pruned_are_zero();               /* also the -0, and the momentum */
     }
 }
 

@@ -62,7 +62,7 @@ static void random_net(enum values values, int largest)
     clear();
     int n = 1 + (int)random_below(MOST_DRAWN);
     for (int t = 0; t < n; t++) {
-        int connected = random_below(2), k = connected ? 1 : (int)(2 * random_below(2) + 1);
+        int connected = (int)random_below(2), k = connected ? 1 : (int)(2 * random_below(2) + 1);
         int out = 1 + (int)random_below((size_t)largest), in = 1 + (int)random_below((size_t)largest);
         if (!random_below(5)) out = in = k = 1; /* a single weight */
         add(connected, out, in, k);
