@@ -6,21 +6,42 @@ NAME=$(basename "$0" .sh)
 BUILD=${BUILD:-build}
 DARKNET=${DARKNET:-$BUILD/hooked-O2/darknet}            # what users get, built so that its arithmetic is plain
 SANITIZED=${SANITIZED:-$BUILD/sanitized/darknet}        # the same under AddressSanitizer and UBSan
-REFERENCE=${REFERENCE:-$BUILD/reference}
+REFERENCE=${REFERENCE:-$BUILD/reference}                # unpatched and built
+PRISTINE=${PRISTINE:-$BUILD/pristine}                   # unpatched, as unpacked
+FIXES=${FIXES:-$BUILD/fixes-O2}                         # with the fixes alone
+HOOKED=${HOOKED:-$BUILD/hooked-O2}
+PLUGIN=${PLUGIN:-plugin}
+CC=${CC:-cc}
+ROOT=$PWD
 MNIST=$BUILD/data/mnist
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 # Darknet itself never frees all
-export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
+export LC_ALL=C OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+unset DARKNET_SEED DARKNET_LOADERS                      # a run is repeatable unless a test says otherwise
 SCRATCH=$PWD/$BUILD/tests/$NAME
 LOG=$PWD/$BUILD/tests/$NAME.log
 FAILED=0
 rm -rf "$SCRATCH" && mkdir -p "$SCRATCH" && : >"$LOG"
+
+ok() { echo "ok - $1"; }
+not_ok() { echo "not ok - $1"; FAILED=1; }
+finish() { exit $FAILED; }
+
+# need_tree <path> ...: without the trees nothing can be said, and a script that checks nothing must not pass.
+need_tree() {
+    local path
+    for path; do
+        [ -e "$path" ] && continue
+        not_ok "$NAME: $path is there"
+        finish
+    done
+}
 
 # check <name> <command> [<words>]: passes when the command succeeds.
 check() {
     local name=$1
     shift
     echo "== $name: $*" >>"$LOG"
-    if "$@" >>"$LOG" 2>&1; then echo "ok - $name"; else echo "not ok - $name"; FAILED=1; fi
+    if "$@" >>"$LOG" 2>&1; then ok "$name"; else not_ok "$name"; fi
 }
 
 # refused <name> <exit status> <text> <command>: the command fails with that status and exactly one line on stderr, which holds the text.
@@ -33,11 +54,10 @@ refused() {
     cat "$SCRATCH/err" >>"$LOG"
     lines=$(grep -vc "^Loading weights\|^layer \|^ *[0-9]* [a-z]\|: Using default '" "$SCRATCH/err") # Darknet's own chatter while it parses
     if [ $found -eq "$status" ] && [ "$lines" -eq 1 ] && grep -qF -- "$text" "$SCRATCH/err" && ! grep -q 'Sanitizer\|runtime error' "$SCRATCH/err"; then
-        echo "ok - $name"
+        ok "$name"
     else
         echo "status $found (wanted $status), $lines lines (wanted 1), text wanted: $text" >>"$LOG"
-        echo "not ok - $name"
-        FAILED=1
+        not_ok "$name"
     fi
 }
 

@@ -1,46 +1,5 @@
-# Shared by the scripts in tests/integration: TAP lines on stdout, all else in a log. Sourced, with TEST set to the script's name.
-
-REFERENCE=${REFERENCE:-build/reference}
-PRISTINE=${PRISTINE:-build/pristine}
-FIXES=${FIXES:-build/fixes-O2}
-HOOKED=${HOOKED:-build/hooked-O2}
-PLUGIN=${PLUGIN:-plugin}
-BUILD=${BUILD:-build}
-CC=${CC:-cc}
-
-ROOT=$(pwd)
-SCRATCH=$BUILD/tests/$TEST
-rm -rf "$SCRATCH"
-mkdir -p "$SCRATCH" || exit 1
-SCRATCH=$(realpath "$SCRATCH")
-LOG=$SCRATCH/log
-: >"$LOG"
-failed=0
-
-# Runs must be repeatable unless a test says otherwise, and no test may see the caller's settings.
-export LC_ALL=C OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
-unset DARKNET_SEED DARKNET_LOADERS
-
-# need_tree PATH...: without the trees nothing can be said, and a script that checks nothing must not pass.
-need_tree() {
-    local path
-    for path; do
-        [ -e "$path" ] && continue
-        echo "not ok - $TEST: $path is there"
-        exit 1
-    done
-}
-
-ok() { echo "ok - $1"; }
-not_ok() { echo "not ok - $1"; failed=1; }
-
-# check NAME COMMAND...: one line, by the command's status.
-check() {
-    local name=$1
-    shift
-    echo "== $name" >>"$LOG"
-    if "$@" >>"$LOG" 2>&1; then ok "$name"; else not_ok "$name"; fi
-}
+# What the tests of the patch set share, besides tests/tap.sh, which this sources.
+. tests/tap.sh
 
 # both NAME COMMAND...: the command, which finds its tree in $T, passes on the fixed tree AND fails on the unpatched one: a
 # test that the unpatched tree passes too would prove nothing about the fix.
@@ -79,5 +38,3 @@ compile() {
     nm "$tree/libdarknet.a" 2>/dev/null | grep -q 'T prune_net_ready' && libs="$libs -lz -lcjson"
     $CC -O1 -g -Wall -Wno-unused-result -I"$tree/include" -I"$tree/src" "$ROOT/tests/fixes/$source" "$@" "$tree/libdarknet.a" -o "$output" $libs
 }
-
-finish() { exit $failed; }

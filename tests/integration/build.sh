@@ -57,4 +57,4 @@ check "DARKNET_SRC of another fork: make fails" test $? -ne 0
 check "DARKNET_SRC of another fork: one line names it" one_line "AlexeyAB"
 in_tree DARKNET_SRC="$SCRATCH/etc" >"$SCRATCH/out" 2>"$SCRATCH/err"
 check "DARKNET_SRC that is no Darknet: one line says so" one_line "is no Darknet checkout"
-exit $FAILED
+finish

@@ -161,4 +161,4 @@ else
 fi
 refused "report: standard output full" 1 "No space left" sh -c "'$SANITIZED' prune report '$S/ok.cfg' '$W' >/dev/full"
 refused "report: -svg into a missing folder" 1 "nothere" sh -c "'$SANITIZED' prune report '$S/ok.cfg' '$W' -svg '$S/nothere/x.svg' >/dev/null"
-exit $FAILED
+finish

@@ -121,4 +121,4 @@ else
     echo "ok - cifar10 # skip not fetched"
 fi
 rm -rf "$PRUNE_DATA"
-exit $FAILED
+finish

@@ -1,7 +1,5 @@
 #!/bin/bash
 # Each fix of patches 0001-0008: a check that the fixed tree passes and the unpatched one fails.
-set -u
-TEST=fixes
 . tests/fixes/common.sh
 need_tree "$REFERENCE/darknet" "$REFERENCE/libdarknet.a" "$FIXES/darknet" "$FIXES/libdarknet.a"
 FIXES=$(realpath "$FIXES")

@@ -1,26 +1,19 @@
-#!/bin/sh
 # Compares the plugin's graph and weight reader with an unpatched Darknet, on its own cfgs and on cfgs made here that reach the
 # kinds its own do not. Run from the repository's root. REFERENCE: folder of the built, unpatched Darknet. GRAPH_ALL=1: every
 # cfg of it (minutes, and gigabytes of scratch for one file at a time), else those that are quick.
-set -u
-reference=${REFERENCE:-build/reference}
+. tests/tap.sh
+need_tree "$REFERENCE/libdarknet.a"
 scratch=build/tests/graph
-root=$(pwd)
-failed=0
-mkdir -p "$scratch"
 
-ok() { echo "ok - $1"; }
-not_ok() { echo "not ok - $1"; failed=1; }
-
-${CC:-cc} -std=gnu11 -O2 -g -Iplugin -isystem "$reference/include" -o "$scratch/graph_vs_darknet" tests/integration/graph_vs_darknet.c \
-    plugin/cfg.c plugin/graph.c plugin/graph_shapes.c plugin/weightfile.c plugin/message.c "$reference/libdarknet.a" -lm -pthread || {
+$CC -std=gnu11 -O2 -g -Iplugin -isystem "$REFERENCE/include" -o "$scratch/graph_vs_darknet" tests/integration/graph_vs_darknet.c \
+    plugin/cfg.c plugin/graph.c plugin/graph_shapes.c plugin/weightfile.c plugin/message.c "$REFERENCE/libdarknet.a" -lm -pthread || {
     not_ok "graph: build the comparison"
     exit 1
 }
 
 # compare NAME CFG: CFG is relative to the root. Runs inside of the reference, where cfgs find their trees.
 compare() {
-    if (cd "$reference" && "$root/$scratch/graph_vs_darknet" "$root/$2" "$root/$scratch/net.weights") >"$scratch/out" 2>"$scratch/err"; then
+    if (cd "$REFERENCE" && "$ROOT/$scratch/graph_vs_darknet" "$ROOT/$2" "$ROOT/$scratch/net.weights") >"$scratch/out" 2>"$scratch/err"; then
         ok "graph: $1"
     else
         cat "$scratch/out"
@@ -37,12 +30,12 @@ small_batch() {
 
 quick="cifar darknet tiny go gru rnn rnn.train writing jnet-conv resnet18 resnext50 densenet201 yolov3-tiny yolov1-tiny"
 if [ "${GRAPH_ALL:-0}" = 1 ]; then
-    names=$(cd "$reference/cfg" && ls -- *.cfg | sed 's/\.cfg$//')
+    names=$(cd "$REFERENCE/cfg" && ls -- *.cfg | sed 's/\.cfg$//')
 else
     names=$quick
 fi
 for name in $names; do
-    small_batch "$reference/cfg/$name.cfg"
+    small_batch "$REFERENCE/cfg/$name.cfg"
     compare "$name.cfg as Darknet builds it" "$scratch/net.cfg"
 done
 
@@ -210,4 +203,4 @@ anchors=1,2, 3,4, 5,6
 CFG
 
 rm -f "$scratch/net.cfg" "$scratch/out" "$scratch/err"
-exit $failed
+finish

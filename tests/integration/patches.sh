@@ -1,7 +1,5 @@
 #!/bin/bash
 # The patch set itself: its form, that it applies and reverts exactly, and that every prefix of the series builds.
-set -u
-TEST=patches
 . tests/fixes/common.sh
 need_tree "$PRISTINE/Makefile" "$PLUGIN/plugin.mk"
 PRISTINE=$(realpath "$PRISTINE")

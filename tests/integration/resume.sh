@@ -107,4 +107,4 @@ cp "$SCRATCH/between/net_best.prune" "$SCRATCH/between/net_last.prune.old" && mv
 [ -f "$SCRATCH/between/net_best.weights" ] && cp "$SCRATCH/whole/net_best.prune" "$SCRATCH/between/net_last.prune"
 check "killed between the two renames: it goes on" train between
 check "killed between the two renames: the same bits" same_run whole between
-exit $FAILED
+finish

@@ -31,11 +31,6 @@ pruned() {
         "$darknet" prune report "$cfg" "$weights" -json | jq -e '.total.nonzero == ((.total.weights * 0.1) | round)'
 }
 
-run() {
-    local name=$1
-    shift
-    check "$name runs" "$@"
-}
 "$darknet" classifier train small.data classifier.cfg >classifier.out 2>&1
 check "classifier train ends well" test $? -eq 0
 check "classifier train prunes to exactly 90 %" pruned classifier.cfg backup/classifier.weights classifier.out
@@ -45,7 +40,8 @@ check "a .prune file stands beside its weights" test -s backup/classifier.prune
 check "detector train ends well" test $? -eq 0
 check "detector train prunes to exactly 90 %" pruned detector.cfg backup/detector_final.weights detector.out
 
-for i in 1 2 3 4 5; do head -c 30730000 /dev/zero >data/cifar/cifar-10-batches-bin/data_batch_$i.bin; done
+head -c 30730000 /dev/zero >data/cifar/cifar-10-batches-bin/data_batch_1.bin
+for i in 2 3 4 5; do ln -s data_batch_1.bin data/cifar/cifar-10-batches-bin/data_batch_$i.bin; done
 printf '%s\n' 0 1 2 3 4 5 6 7 8 9 >data/cifar/labels.txt
 "$darknet" cifar train cifar.cfg >cifar.out 2>&1
 check "cifar train ends well" test $? -eq 0
@@ -65,4 +61,4 @@ cp backup/detector_final.prune backup/classifier.prune
 "$darknet" classifier train small.data classifier.cfg backup/classifier.weights >refused.out 2>&1
 check "classifier train refuses a .prune file of other weights, status 1" test $? -eq 1
 check "and says why" grep -q "^prune: .*does not belong" refused.out
-exit $FAILED
+finish

@@ -1,7 +1,5 @@
 #!/bin/bash
 # Without prune keys in the cfg, the hooked tree trains and predicts bit for bit as the tree with the fixes alone.
-set -u
-TEST=unconfigured
 . tests/fixes/common.sh
 need_tree "$FIXES/darknet" "$FIXES/libdarknet.a" "$HOOKED/darknet" "$HOOKED/libdarknet.a"
 FIXES=$(realpath "$FIXES")
