@@ -62,6 +62,7 @@ check "a run is repeatable: first" train whole
 check "a run is repeatable: second" train again
 check "a run is repeatable: the same bits" same_run whole again
 seconds=$( { TIMEFORMAT=%R && time train again -restart >>"$LOG" 2>&1; } 2>&1)
+check "_best is among the weights at the final sparsity" sh -c "'$DARKNET' prune report '$SCRATCH/net.cfg' '$SCRATCH/whole/net_best.weights' -json | jq -e '.total.nonzero == ((.total.weights * 0.1) | round)'"
 check "-restart begins anew and ends in the same bits" same_run whole again
 
 killed=0 rounds=0 finished=0

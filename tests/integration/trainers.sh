@@ -48,6 +48,20 @@ check "cifar train ends well" test $? -eq 0
 check "cifar train prunes to exactly 90 %" pruned cifar.cfg backup/cifar.weights cifar.out
 rm -rf data
 
+# `prune train` and `eval` on the two kinds of data that are not IDX.
+keys="${keys}prune_curve=cubic\n"
+{ net; body 2; printf '[avgpool]\n\n[softmax]\n'; } >list.cfg
+{ net | sed 's/=16$/=32/'; body 10; printf '[avgpool]\n\n[softmax]\n'; } >bytes.cfg
+for i in $(seq 30); do printf "\\$(printf %03o $((i % 10)))"; head -c 3072 /dev/zero | tr '\0' "\\$(printf %03o $((i * 8)))"; done >some.bin
+printf 'format=cifar\nclasses=10\ntrain=some.bin,some.bin\nvalid=some.bin\nbackup=backup\n' >bytes.data
+for pair in small.data:list:12 bytes.data:bytes:30; do
+    IFS=: read -r data name images <<<"$pair"
+    "$darknet" prune train $data $name.cfg >$name.out 2>&1
+    check "prune train on $data ends well" test $? -eq 0
+    check "prune train on $data prunes to exactly 90 %" pruned $name.cfg backup/${name}_final.weights $name.out
+    check "prune eval on $data sees $images images" sh -c "'$darknet' prune eval $data $name.cfg backup/${name}_final.weights -json | jq -e '.images == $images'"
+done
+
 # Going on from a half-pruned checkpoint: the masks hold, the schedule continues, -clear begins anew.
 sed 's/max_batches=20/max_batches=30/; s/prune_steps=5/prune_steps=5\nprune_end=28/' classifier.cfg >longer.cfg
 cp backup/classifier.weights dense90.weights

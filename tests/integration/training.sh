@@ -2,7 +2,7 @@
 # groups, batch-norm, dropout; looked at after every update (tests/host/training.c), under sanitizers.
 . tests/tap.sh
 export OPENBLAS_NUM_THREADS=1
-gcc -fsanitize=address,undefined -O1 -g -Iplugin -I"$BUILD/sanitized/include" tests/host/training.c "$BUILD/sanitized/libdarknet.a" -lm -pthread -lopenblas -lz -lcjson -o "$SCRATCH/training" >>"$LOG" 2>&1 || echo "not ok - training.c compiles"
+check "training.c compiles" gcc -fsanitize=address,undefined -O1 -g -Iplugin -I"$BUILD/sanitized/include" tests/host/training.c "$BUILD/sanitized/libdarknet.a" -lm -pthread -lopenblas -lz -lcjson -o "$SCRATCH/training"
 
 # network <[net] lines>: a small net with every prunable kind of layer, on standard output
 network() {
@@ -44,6 +44,15 @@ trains sparsity-0 "prune_sparsity=0"
 trains almost-all "prune_sparsity=.999"
 trains exempt-layer "prune_sparsity=.9" "prune=0\n"
 trains own-limit "prune_sparsity=.9" "prune_sparsity=.5\n" "prune_sparsity=.97\n"
+
+# What pruning holds in memory: a byte per weight for the mask, a float more for rules that remember.
+compile_host() { gcc -O1 -Iplugin -I"$HOOKED/include" "tests/host/$1.c" "$HOOKED/libdarknet.a" -lm -pthread -lopenblas -lz -lcjson -o "$SCRATCH/$1" >>"$LOG" 2>&1; }
+check "memory.c compiles" compile_host memory
+for rule in none:1 restore:5 gradient:5 shadow:5; do
+    printf '[net]\nbatch=1\ninputs=1500\nmax_batches=10\nprune_sparsity=.9\nprune_steps=1\nprune_end=2\nprune_rule=%s\n[connected]\noutput=1500\nactivation=relu\n[connected]\noutput=10\nactivation=linear\n[softmax]\n' "${rule%:*}" >"$SCRATCH/memory.cfg"
+    bytes=$("$SCRATCH/memory" "$SCRATCH/memory.cfg" 2>>"$LOG")
+    check "memory: rule ${rule%:*} holds $bytes bytes per weight, at most ${rule#*:}" awk -v bytes="$bytes" -v most="${rule#*:}" 'BEGIN { exit !(bytes > 0.9 * most && bytes < 1.01 * most) }'
+done
 
 # refuses <name> <layer lines> <text>
 refuses() {
