@@ -2,6 +2,7 @@
 #include "prune.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -31,15 +32,18 @@ int prune_chart(const char *csv, const char *base, const char *title)
 {
     static const char *const endings[] = { "svg", "png" };
     static const char *const terminals[] = { "svg size 1000,700 noenhanced background 'white'", "pngcairo size 1000,700 noenhanced" };
-    char path[2][1024], temporary[2][1040], quiet_title[256];
+    char path[2][PATH_MAX], temporary[2][PATH_MAX], quiet_title[256];
+    if (strlen(base) + sizeof "_chart.svg.tmp" > PATH_MAX || !plottable(csv) || !plottable(base)) {
+        prune_note("no chart: the path %s cannot be given to gnuplot", base);
+        return PRUNE_OK;
+    }
     for (int i = 0; i < 2; i++) {
-        snprintf(path[i], sizeof path[i], "%s_chart.%s", base, endings[i]);
-        snprintf(temporary[i], sizeof temporary[i], "%s.tmp", path[i]);
+        sprintf(path[i], "%s_chart.%s", base, endings[i]);
+        sprintf(temporary[i], "%s_chart.%s.tmp", base, endings[i]);
     }
     snprintf(quiet_title, sizeof quiet_title, "%s", title);
     for (char *c = quiet_title; *c; c++)
         if (!plottable((char[]){ *c, '\0' })) *c = '_';
-    if (!plottable(csv) || !plottable(path[0])) return prune_fail(PRUNE_ERR_UNSUPPORTED, "no chart: the path %s cannot be given to gnuplot", base);
     fflush(NULL);
     void (*before)(int) = signal(SIGPIPE, SIG_IGN);     /* gnuplot may not be there */
     FILE *plot = popen("gnuplot 2>/dev/null", "w");

@@ -120,16 +120,17 @@ static int parse_format(struct prune_data *data, const char *text)
     return PRUNE_OK;
 }
 
-int prune_data_read(struct prune_data *data, const char *path)
+int prune_data_read(struct prune_data *data, const char *path, int training)
 {
     char **lines = NULL, *format = NULL, *classes = NULL;
     int n_lines = 0, result = PRUNE_ERR_NOMEM;
     enum { IDX = 1 << PRUNE_IDX, CIFAR = 1 << PRUNE_CIFAR, LIST = 1 << PRUNE_LIST };
+    const int train_idx = training ? IDX : 0, train_any = training ? IDX | CIFAR | LIST : 0;
     const struct { const char *name; char **value; int needed_by; } keys[] = {
         {"format", &format, 0},
         {"classes", &classes, IDX | CIFAR | LIST},
-        {"train", &data->train, IDX | CIFAR | LIST},
-        {"train_labels", &data->train_labels, IDX},
+        {"train", &data->train, train_any},
+        {"train_labels", &data->train_labels, train_idx},
         {"valid", &data->valid, IDX | CIFAR | LIST},
         {"valid_labels", &data->valid_labels, IDX},
         {"labels", &data->labels, LIST},

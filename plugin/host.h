@@ -12,6 +12,7 @@ struct prune {
     struct prune_array *arrays;     /* what the optimizer and the recovery rule hold, for the state */
     int n_arrays;
     struct prune_state state;
+    int checked;                    /* the schedule was found to make sense for this training */
     enum prune_belongs found;       /* what the last load found beside the weights */
     struct prune_step last;         /* what the newest step did */
     float *rates;                   /* n layers: learning_rate_scale of those held fixed, while an update runs */

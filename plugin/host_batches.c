@@ -5,8 +5,10 @@
  */
 #include "host.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Steele, Lea and Flood, 2014 (splitmix64): one call gives one well-mixed number, whatever the seed. */
 static uint64_t next_random(uint64_t *state)
@@ -50,6 +52,11 @@ int prune_batches_open(struct prune_batches *batches, const network *net, const 
         return prune_fail(PRUNE_ERR_SHAPE, "%s has images of %dx%dx%d, but the network takes %dx%dx%d", data->path, images->w, images->h, images->c, net->w, net->h, net->c);
     if (images->pixels && net->w && (images->w != net->w || images->h != net->h))
         return prune_fail(PRUNE_ERR_SHAPE, "%s has images of %dx%dx%d, but the network takes %dx%dx%d", data->path, images->w, images->h, images->c, net->w, net->h, net->c);
+    for (int i = 0; images->paths && i < images->n; i++)        /* now, not hours into the training */
+        if (access(images->paths[i], R_OK)) return prune_fail(PRUNE_ERR_IO, "cannot read %s: %s", images->paths[i], strerror(errno));
+    int costs = 0;
+    for (int i = 0; i < net->n; i++) costs += net->layers[i].cost != NULL;
+    if (shuffled && !costs) return prune_fail(PRUNE_ERR_SHAPE, "the network cannot be trained: it has no layer with a loss, such as [softmax] or [cost]");
     if (!shuffled) return PRUNE_OK;
     batches->order = malloc((size_t)images->n * sizeof *batches->order);
     if (!batches->order) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");

@@ -128,6 +128,7 @@ static int report_command(int argc, char **argv)
 
 int run_prune(int argc, char **argv)
 {
+    while (argc > 0 && !argv[argc - 1]) argc--;         /* Darknet's find_arg takes -nogpu and -i out of argv, not out of argc */
     if (argc < 3) {
         print_usage(stderr);
         return 2;

@@ -1,9 +1,9 @@
 /* host_hooks.c - the calls from Darknet: views of its layers for the core, and the core's steps in its training loop */
 #include "host.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -93,7 +93,8 @@ static int attach_layers(struct prune *prune, const network *net, const struct p
     int kinds[2] = { 0, 0 };
     for (int i = 0; i < net->n && prune->settings.configured; i++) {
         const layer *l = &net->layers[i];
-        const char *why = refusal(l);
+        float limit;
+        const char *why = prune_settings_layer(&cfg->sections[i + 1], &limit) ? refusal(l) : NULL;
         if (why) return prune_fail(PRUNE_ERR_UNSUPPORTED, "%s: layer %d %s: %s", cfg->path, i, cfg->sections[i + 1].kind, why);
         if (l->type != CONVOLUTIONAL && l->type != CONNECTED) continue;
         kinds[l->type == CONNECTED] = 1;
@@ -110,15 +111,17 @@ static int attach_layers(struct prune *prune, const network *net, const struct p
     return PRUNE_OK;
 }
 
-/* The settings as one line, and a checksum of which layers are pruned and how far. */
+/* The settings as one line, and a checksum of which layers are pruned, how large they are and how far they go. */
 static void describe(struct prune *prune)
 {
     char *line = prune->state.settings;
     prune_settings_line(&prune->settings, line, sizeof prune->state.settings);
     uint32_t sum = (uint32_t)crc32(0, NULL, 0);
     for (int i = 0; i < prune->n_tensors; i++) {
-        sum = (uint32_t)crc32(sum, (const unsigned char *)&prune->tensors[i].layer, sizeof prune->tensors[i].layer);
-        sum = (uint32_t)crc32(sum, (const unsigned char *)&prune->tensors[i].limit, sizeof prune->tensors[i].limit);
+        const struct prune_tensor *tensor = &prune->tensors[i];
+        char text[128];
+        int length = snprintf(text, sizeof text, "%d %d %d %d %d %a;", tensor->layer, tensor->out, tensor->in, tensor->kh, tensor->kw, (double)tensor->limit);
+        sum = (uint32_t)crc32(sum, (const unsigned char *)text, (uInt)length);
     }
     size_t used = strlen(line);
     snprintf(line + used, sizeof prune->state.settings - used, " layers=%08x", sum);
@@ -130,9 +133,12 @@ int prune_attach(network *net, const struct prune_cfg *cfg, const struct prune_s
 #ifdef GPU
     if (net->gpu_index >= 0) return prune_fail(PRUNE_ERR_UNSUPPORTED, "pruning runs on the CPU: add -nogpu");
 #endif
+    if (settings->layer_limits && !settings->configured)
+        return prune_fail(PRUNE_ERR_RANGE, "%s: a layer has prune_sparsity=, but [net] has no pruning key: prune_sparsity= there turns pruning on", cfg->path);
     net->prune = calloc(1, sizeof *net->prune);
     if (!net->prune) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     net->prune->settings = *settings;
+    prune_settings_default_end(&net->prune->settings, net->max_batches);
     net->prune->state.best_top1 = -1;
     int code = attach_layers(net->prune, net, cfg);
     describe(net->prune);
@@ -169,29 +175,35 @@ double prune_sparsity_now(const struct prune *prune)
 
 /* ---------------------------------------------------------------------------------------------------------- parser -- */
 
-static int has_prune_keys(const struct prune_cfg *cfg)
+/* Looks for a line that begins with "prune" and nothing else: a cfg without pruning keys is Darknet's own affair, faults and all. A pipe can be
+ * read only once, so it is left to Darknet. */
+static int mentions_pruning(const char *cfgfile)
 {
-    for (int s = 0; s < cfg->n_sections; s++)
-        for (int k = 0; k < cfg->sections[s].n_keys; k++)
-            if (!strncmp(cfg->sections[s].keys[k].name, "prune", 5)) return 1;
-    return 0;
+    struct stat info;
+    FILE *file = stat(cfgfile, &info) || !S_ISREG(info.st_mode) ? NULL : fopen(cfgfile, "r");
+    if (!file) return 0;
+    char *line = NULL;
+    size_t bytes = 0;
+    int found = 0;
+    while (!found && getline(&line, &bytes, file) >= 0) found = !strncmp(line + strspn(line, " \t"), "prune", 5);
+    free(line);
+    fclose(file);
+    return found;
 }
 
-/* Reads the cfg's pruning keys and, if there are any, checks the whole cfg. Exits on a fault: Darknet's parser has no way to return one. */
+/* The cfg with its pruning keys, checked whole; 0 if it has none. Exits on a fault: Darknet's parser has no way to return one. */
 static int settings_of(const char *cfgfile, struct prune_cfg *cfg, struct prune_settings *settings)
 {
     struct prune_graph graph = { 0 };
     memset(cfg, 0, sizeof *cfg);
     prune_settings_default(settings);
-    if (access(cfgfile, R_OK)) return 0;        /* Darknet says so itself */
+    if (!mentions_pruning(cfgfile)) return 0;
     int code = prune_cfg_read(cfg, cfgfile);
-    int keys = !code && has_prune_keys(cfg);
-    if (keys) code = prune_settings_from_cfg(settings, cfg);
-    if (keys && !code) code = prune_graph_build(&graph, cfg);
-    if (keys && !code && settings->configured) code = prune_settings_finish(settings, graph.max_batches);
+    if (!code) code = prune_settings_from_cfg(settings, cfg);
+    if (!code) code = prune_graph_build(&graph, cfg);
     prune_graph_free(&graph);
     if (code) exit(1);
-    return settings->configured;
+    return settings->configured || settings->layer_limits;
 }
 
 void prune_check_cfg(char *cfgfile)
@@ -218,6 +230,15 @@ void prune_net_ready(network *net, char *cfgfile)
 
 /* ----------------------------------------------------------------------------------------------------- weight files -- */
 
+/* `darknet average` and the like write other weights over a net whose masks say something else. */
+static int zeros_agree(const struct prune *prune)
+{
+    for (int i = 0; i < prune->n_tensors; i++)
+        for (size_t j = 0; j < prune->tensors[i].n; j++)
+            if (!prune->tensors[i].mask[j] && prune->tensors[i].weights[j] != 0) return 0;
+    return 1;
+}
+
 void prune_after_load(network *net, char *filename, int start, int cutoff)
 {
     struct prune *prune = net->prune;
@@ -228,6 +249,10 @@ void prune_after_load(network *net, char *filename, int start, int cutoff)
         if (found < 0) exit(1);
         prune->found = (enum prune_belongs)found;
     }
+    if (prune->found == PRUNE_TAKEN && !zeros_agree(prune)) {
+        prune_note("%s was not saved by a training: the masks come from its zeros", filename);
+        prune->found = PRUNE_ABSENT;
+    }
     if (prune->found == PRUNE_TAKEN) {
         *net->t = prune->state.optimizer_t;
         return;
@@ -237,13 +262,17 @@ void prune_after_load(network *net, char *filename, int start, int cutoff)
     for (int i = 0; i < prune->n_tensors; i++) prune_mask_from_zeros(&prune->tensors[i]);
 }
 
-void prune_before_commit(network *net, char *temporary, char *filename)
+void prune_before_commit(network *net, char *temporary, char *filename, int cutoff)
 {
     struct prune *prune = net->prune;
-    if (!prune) return;
+    if (!prune || cutoff < net->n) return;
+    int iteration = (int)get_current_batch(net);
+    if (prune->n_tensors && prune->state.step < prune->settings.steps && iteration > 0 && iteration >= net->max_batches && net->max_batches > 0)
+        prune_note("%s: only %d of %d steps have run; -clear would have counted iterations from 0", filename, prune->state.step, prune->settings.steps);
     prune->state.optimizer_t = *net->t;
     char *path = prune_state_path(filename);
-    int code = path ? prune_output_open(&prune->pending, path) : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    int code = path ? prune_state_adopt(filename) : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    if (!code) code = prune_output_open(&prune->pending, path);
     free(path);
     if (!code) code = prune_state_write(prune->pending.file, &prune->state, temporary, prune->tensors, prune->n_tensors, prune->arrays, prune->n_arrays);
     if (!code) code = prune_output_sync(&prune->pending);
@@ -256,7 +285,7 @@ void prune_before_commit(network *net, char *temporary, char *filename)
 void prune_after_save(network *net, char *filename)
 {
     (void)filename;
-    if (net->prune && prune_output_commit(&net->prune->pending)) exit(1);
+    if (net->prune && net->prune->pending.temporary && prune_output_commit(&net->prune->pending)) exit(1);
 }
 
 /* --------------------------------------------------------------------------------------------------------- updates -- */
@@ -298,9 +327,13 @@ void prune_before_update(network *net)
         prune_note("the weights were saved with other pruning settings: their zeros stay pruned, the schedule begins by the iteration count");
         prune->found = PRUNE_ABSENT;
     }
+    if (!prune->checked && prune_settings_finish(&prune->settings, net->max_batches)) exit(1);
+    prune->checked = 1;
     int iteration = (int)get_current_batch(net);
-    int due = prune_schedule_step(&prune->settings, iteration);
-    if (due < prune->state.step) prune->state.step = prune_schedule_step(&prune->settings, iteration - 1);      /* -clear: the schedule begins anew */
+    int due = prune_schedule_step(&prune->settings, iteration), overdue = prune_schedule_step(&prune->settings, iteration - 1);
+    if (due < prune->state.step) prune->state.step = overdue;   /* -clear: the schedule begins anew */
+    if (overdue > prune->state.step)
+        prune_note("iteration %d is past step %d of %d: what the schedule has missed is pruned at once; -clear counts iterations from 0", iteration, overdue, prune->settings.steps);
     if (due > prune->state.step && prune->settings.order != PRUNE_TOGETHER)     /* no kind may miss its last step */
         for (int t = prune->state.step + 1; t < due; t++) run_step(net, t, iteration);
     if (due > prune->state.step) run_step(net, due, iteration);

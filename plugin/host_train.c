@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <cjson/cJSON.h>
 
@@ -44,8 +45,16 @@ static int whole_number(const char *name, const char *value, long low, long high
     errno = 0;
     *number = value ? strtol(value, &rest, 10) : 0;
     if (!value || !*value || *rest || errno || *number < low || *number > high)
-        return prune_fail(PRUNE_ERR_USAGE, "-%s %s: must be a whole number from %ld to %ld", name, value ? value : "(nothing)", low, high);
+        return prune_fail(PRUNE_ERR_USAGE, "%s %s: must be a whole number from %ld to %ld", name, value ? value : "(nothing)", low, high);
     return PRUNE_OK;
+}
+
+static int read_seed(struct options *options, const char *name, const char *value)
+{
+    long number;
+    int code = whole_number(name, value, 0, 0x7fffffff, &number);
+    if (!code) options->seed = (uint64_t)number;
+    return code;
 }
 
 /* One option; `*used` says how many words it took. */
@@ -55,7 +64,7 @@ static int parse_option(struct options *options, const char *name, const char *v
     int code = PRUNE_OK;
     *used = 2;
     if (!strcmp(name, "threads")) {
-        code = whole_number(name, value, 1, 1024, &number);
+        code = whole_number("-threads", value, 1, 1024, &number);
         options->threads = (int)number;
         return code;
     }
@@ -66,13 +75,12 @@ static int parse_option(struct options *options, const char *name, const char *v
         return PRUNE_OK;
     }
     if (!strcmp(name, "seed")) {
-        code = whole_number(name, value, 0, 0x7fffffff, &number);
-        options->seed = (uint64_t)number;
+        code = read_seed(options, "-seed", value);
     } else if (!strcmp(name, "iterations")) {
-        code = whole_number(name, value, 1, 1000000000, &number);
+        code = whole_number("-iterations", value, 1, 1000000000, &number);
         options->iterations = (int)number;
     } else if (!strcmp(name, "checkpoint")) {
-        code = whole_number(name, value, 1, 1000000000, &number);
+        code = whole_number("-checkpoint", value, 1, 1000000000, &number);
         options->checkpoint = (int)number;
     } else if (!strcmp(name, "backup")) {
         if (!value) code = prune_fail(PRUNE_ERR_USAGE, "-backup needs a folder");
@@ -104,6 +112,7 @@ static int parse_words(struct options *options, int argc, char **argv, int train
         if (code) return code;
         i += used;
     }
+    if (options->clear && !options->weights) return prune_fail(PRUNE_ERR_USAGE, "-clear is about <weights>, and none are given");
     if (n_places < (training ? 2 : 3))
         return prune_fail(PRUNE_ERR_USAGE, training ? "train needs <data> <cfg> [<weights>]" : "eval needs <data> <cfg> <weights>");
     return PRUNE_OK;
@@ -141,9 +150,8 @@ static int job_open(struct job *job, int argc, char **argv, int training)
     memset(job, 0, sizeof *job);
     prune_settings_default(&options->settings);
     options->seed = 1;
-    const char *seed = getenv("DARKNET_SEED");
-    if (seed) options->seed = strtoull(seed, NULL, 10);
-    int code = parse_words(options, argc, argv, training);
+    int code = getenv("DARKNET_SEED") ? read_seed(options, "DARKNET_SEED", getenv("DARKNET_SEED")) : PRUNE_OK;
+    if (!code) code = parse_words(options, argc, argv, training);
     if (!code) code = prune_cfg_read(&job->cfg, options->cfg);
     if (code) return code;
     prune_settings_default(&options->settings);
@@ -154,7 +162,7 @@ static int job_open(struct job *job, int argc, char **argv, int training)
     int max_batches = options->iterations ? options->iterations : job->graph.max_batches;
     if (training && max_batches < 1) return prune_fail(PRUNE_ERR_RANGE, "%s: max_batches=%d: train needs an end (or -iterations)", options->cfg, max_batches);
     if (training && options->settings.configured) code = prune_settings_finish(&options->settings, max_batches);
-    if (!code) code = prune_data_read(&job->data, options->data);
+    if (!code) code = prune_data_read(&job->data, options->data, training);
     if (!code && training) code = prune_images_read(&job->train, &job->data, 1);
     if (!code) code = prune_images_read(&job->valid, &job->data, 0);
     if (!code && options->weights) code = prune_weights_check(&job->graph, options->weights, training);
@@ -337,11 +345,43 @@ static int load_log(struct run *run, int iteration)
 static void save(struct run *run, const char *ending)
 {
     char *path = file_of(run, ending);
+    if (run->on_terminal) fputs("\r\033[K", stderr);          /* Darknet says that it saves */
     save_weights(run->job->net, path);
     free(path);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- train -- */
+
+/* A checksum of everything beside settings, seed and threads that a run's result depends on: the cfg, the images, the weights it starts from. It becomes
+ * part of the state's settings, so that the checkpoint of another run is not gone on with. */
+static int identify(struct prune_state *state, const struct job *job)
+{
+    uLong sum = crc32(0, NULL, 0);
+    struct prune_fingerprint start = { 0, 0 };
+    for (int i = 0; i < job->cfg.n_sections; i++) {
+        const struct prune_section *section = &job->cfg.sections[i];
+        sum = crc32(sum, (const Bytef *)section->kind, (uInt)strlen(section->kind));
+        for (int k = 0; k < section->n_keys; k++) {
+            const struct prune_key *key = &section->keys[k];
+            if (!strncmp(key->name, "prune", 5)) continue;      /* the settings say it, options included */
+            sum = crc32(sum, (const Bytef *)key->name, (uInt)strlen(key->name) + 1);
+            sum = crc32(sum, (const Bytef *)key->value, (uInt)strlen(key->value) + 1);
+        }
+    }
+    const struct prune_images *sets[] = { &job->train, &job->valid };
+    for (int i = 0; i < 2; i++) {
+        const struct prune_images *set = sets[i];
+        if (set->pixels) {
+            sum = crc32_z(sum, set->pixels, (size_t)set->n * (size_t)set->w * (size_t)set->h * (size_t)set->c);
+            sum = crc32_z(sum, set->labels, (size_t)set->n);
+        }
+        for (int j = 0; set->paths && j < set->n; j++) sum = crc32(sum, (const Bytef *)set->paths[j], (uInt)strlen(set->paths[j]) + 1);
+    }
+    int code = job->options.weights ? prune_fingerprint_take(&start, job->options.weights) : PRUNE_OK;
+    size_t used = strlen(state->settings);
+    snprintf(state->settings + used, sizeof state->settings - used, " run=%08lx start=%08x%s iterations=%d", sum, start.crc, job->options.clear ? " clear" : "", job->net->max_batches);
+    return code;
+}
 
 /* Starts from the checkpoint of an earlier part of this run, or from the given weights, or from scratch. */
 static int begin(struct run *run)
@@ -351,33 +391,38 @@ static int begin(struct run *run)
     struct prune *prune = job->net->prune;
     char *last = file_of(run, "_last.weights");
     char settings[sizeof prune->state.settings];
+    int code = identify(&prune->state, job);
     memcpy(settings, prune->state.settings, sizeof settings);
-    int code = PRUNE_OK;
-    if (!options->restart && !access(last, F_OK)) {
+    if (!code && !options->restart && !access(last, F_OK)) {
         code = prune_weights_check(&job->graph, last, 0);
         if (code) goto done;
         load_weights(job->net, last);
-        if (strcmp(prune->state.settings, settings) || prune->state.seed != options->seed || prune->state.threads != options->threads) {
-            code = prune_fail(PRUNE_ERR_SHAPE, "%s is from a run with other settings, seed or threads: -restart begins anew, -backup uses another folder", last);
-            goto done;
-        }
-        fprintf(stderr, "Resuming %s at iteration %zu\n", last, get_current_batch(job->net));
+        int same = prune->state.seed == options->seed && prune->state.threads == options->threads;
+        if (prune->found == PRUNE_ABSENT)
+            code = prune_fail(PRUNE_ERR_SHAPE, "%s has lost its .prune file and cannot be gone on with: -restart begins anew", last);
+        else if (prune->found != PRUNE_TAKEN || !same)
+            code = prune_fail(PRUNE_ERR_SHAPE, "%s is from another run (cfg, data, weights, settings, seed or threads): -restart begins anew, -backup uses another folder", last);
+        if (code) goto done;
+        int done = (int)get_current_batch(job->net) >= job->net->max_batches;
+        fprintf(stderr, "Resuming %s at iteration %zu%s\n", last, get_current_batch(job->net), done ? ": it was finished; -restart begins anew" : "");
         code = load_log(run, (int)get_current_batch(job->net));
         goto done;
     }
-    if (options->weights) {
+    if (!code && options->weights) {
         load_weights(job->net, (char *)options->weights);
         if (options->clear) *job->net->seen = 0;
+        *job->net->seen -= *job->net->seen % ((size_t)job->net->batch * (size_t)job->net->subdivisions);       /* an iteration must not begin in the middle of one */
         /* A new run begins: it takes masks from the zeros, and no momentum or schedule of the run that made them. */
         code = prune_attach(job->net, &job->cfg, &options->settings);
         if (code) goto done;
         prune = job->net->prune;
+        memcpy(prune->state.settings, settings, sizeof settings);
         for (int i = 0; i < prune->n_tensors; i++) prune_mask_from_zeros(&prune->tensors[i]);
         for (int i = 0; i < prune->n_arrays; i++)
             if (prune->arrays[i].role != PRUNE_MEMORY) memset(prune->arrays[i].values, 0, prune->arrays[i].n * sizeof(float));
         *job->net->t = 0;
         if ((int)get_current_batch(job->net) >= job->net->max_batches) {
-            code = prune_fail(PRUNE_ERR_RANGE, "%s are at iteration %zu already, of %d: -clear counts from 0", options->weights, get_current_batch(job->net), job->net->max_batches);
+            code = prune_fail(PRUNE_ERR_RANGE, "%s is at iteration %zu already, of %d: -clear counts from 0", options->weights, get_current_batch(job->net), job->net->max_batches);
             goto done;
         }
     }
@@ -475,9 +520,9 @@ static int train(struct run *run)
         int epoch_ends = iteration == net->max_batches || *net->seen / (uint64_t)images != (*net->seen - per_iteration) / (uint64_t)images;
         int stepped = prune->state.step != step;
         if (epoch_ends || stepped) {
-            double target = prune->state.step ? prune_schedule_target(prune->settings.curve, (double)prune->settings.sparsity, prune->state.step, prune->settings.steps) : 0;
+            double target = prune_mask_target(prune->tensors, prune->n_tensors, &prune->settings, prune->state.step);
             struct prune_log_row row = { iteration, prune->state.loss_sum / (double)prune->state.loss_iterations, (double)get_current_rate(net),
-                                         stepped ? prune->last.target : target, prune_sparsity_now(prune), stepped ? (double)prune->last.recovered : -1, -1, -1 };
+                                         target, prune_sparsity_now(prune), stepped ? (double)prune->last.recovered : -1, -1, -1 };
             if (epoch_ends && (code = end_epoch(run, iteration, &row))) return code;
             if ((code = add_row(run, row))) return code;
         }
@@ -486,7 +531,7 @@ static int train(struct run *run)
             if ((code = save_log(run))) return code;
             save(run, "_last.weights");
         }
-        if (stop) return prune_fail(PRUNE_ERR_IO, "stopped at iteration %d; the same command goes on from there", iteration);
+        if (stop) return prune_fail(PRUNE_ERR_STOPPED, "stopped at iteration %d; the same command goes on from there", iteration);
         if (run->on_terminal && seconds_now() - shown > 0.2) {
             shown = seconds_now();
             print_progress(run, iteration, loss);
@@ -540,7 +585,9 @@ int prune_train_command(int argc, char **argv)
     if (code || (code = begin(&run))) goto done;
     sigprocmask(SIG_BLOCK, &stops, NULL);
     code = train(&run);
-    if (!code) code = finish(&run);
+    if (code) goto done;        /* a signal that asked for the end stays blocked: the status tells */
+    sigprocmask(SIG_UNBLOCK, &stops, NULL);
+    code = finish(&run);
 done:
     free(run.rows);
     free(run.base);

@@ -179,6 +179,22 @@ static void step_tensor(struct prune_tensor *tensor, enum prune_rule rule, size_
         memset(tensor->memory, 0, tensor->n * sizeof *tensor->memory);
 }
 
+double prune_mask_target(const struct prune_tensor *tensors, int n_tensors, const struct prune_settings *settings, int t)
+{
+    struct prune_phase phase = prune_schedule_phase(settings, t);
+    double wanted = 0, all = 0;
+    for (int i = 0; i < n_tensors; i++) {
+        const struct prune_tensor *tensor = &tensors[i];
+        double s_max = (double)(tensor->limit < 0 ? settings->sparsity : tensor->limit);
+        int turn = phase.kind == PRUNE_UNKNOWN || phase.kind == tensor->kind;
+        int over = !turn && phase.kind == PRUNE_CONNECTED;      /* the other kind's turn has been, or is to come */
+        double aim = turn ? prune_schedule_target(settings->curve, s_max, phase.t, phase.steps) : over ? s_max : 0;
+        wanted += aim * (double)tensor->n;
+        all += (double)tensor->n;
+    }
+    return all > 0 ? wanted / all : 0;
+}
+
 int prune_mask_step(struct prune_tensor *tensors, int n_tensors, const struct prune_settings *settings, int t, struct prune_step *done)
 {
     struct prune_phase phase = prune_schedule_phase(settings, t);
@@ -208,20 +224,13 @@ int prune_mask_step(struct prune_tensor *tensors, int n_tensors, const struct pr
         step_tensor(alone, settings->rule, keep[0], rho, done);
     }
 
-    double wanted = 0, zeros = 0, all = 0;
+    double zeros = 0;
     for (int i = 0; i < n_tensors; i++) {
-        const struct prune_tensor *tensor = &tensors[i];
-        double s_max = (double)(tensor->limit < 0 ? settings->sparsity : tensor->limit);
-        int turn = phase.kind == PRUNE_UNKNOWN || phase.kind == tensor->kind;
-        int over = !turn && phase.kind == PRUNE_CONNECTED;      /* the other kind's turn has been, or is to come */
-        double aim = turn ? prune_schedule_target(settings->curve, s_max, phase.t, phase.steps) : over ? s_max : 0;
-        wanted += aim * (double)tensor->n;
-        zeros += (double)(tensor->n - tensor->active);
-        all += (double)tensor->n;
-        done->n += tensor->n;
+        zeros += (double)(tensors[i].n - tensors[i].active);
+        done->n += tensors[i].n;
     }
-    done->target = all > 0 ? wanted / all : 0;
-    done->achieved = all > 0 ? zeros / all : 0;
+    done->target = prune_mask_target(tensors, n_tensors, settings, t);
+    done->achieved = done->n ? zeros / (double)done->n : 0;
 end:
     free(sharing);
     free(keep);

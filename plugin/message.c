@@ -5,6 +5,7 @@
 #include "prune.h"
 
 #include <stdarg.h>
+#include <unistd.h>
 
 enum { LINE_BYTES = 1024 };
 
@@ -13,7 +14,7 @@ static void print_line(const char *format, va_list args)
     char line[LINE_BYTES];
     vsnprintf(line, sizeof line, format, args);
     fflush(stdout);
-    fprintf(stderr, "prune: %s\n", line);
+    fprintf(stderr, "%sprune: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", line);     /* over a progress line, if one is there */
 }
 
 int prune_fail(int code, const char *format, ...)

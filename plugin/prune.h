@@ -1,6 +1,6 @@
 /* prune.h - pruning for Darknet: the public interface, in the order in which data flows
  *
- *   cfg text -> graph -> settings -> schedule -> scope -> recovery -> mask -> state -> report
+ *   cfg text -> graph -> weight files -> output files -> settings -> schedule -> tensors -> selection -> scope -> mask -> state -> data -> report
  *
  * Nothing here knows darknet.h: the core works on plain arrays, cfg text and weight files, so that every part can be
  * tested alone. Only the files named host_*.c see Darknet's own structures.
@@ -31,7 +31,8 @@ enum prune_error {
     PRUNE_ERR_RANGE = -4,       /* a value is outside of what is allowed */
     PRUNE_ERR_SHAPE = -5,       /* two things that must fit together do not */
     PRUNE_ERR_UNSUPPORTED = -6, /* known, and refused */
-    PRUNE_ERR_USAGE = -7        /* the command line is wrong (exit 2; everything else is exit 1) */
+    PRUNE_ERR_USAGE = -7,       /* the command line is wrong (exit 2; everything else is exit 1) */
+    PRUNE_ERR_STOPPED = -8      /* a signal asked for the end; what was done is saved */
 };
 
 /* Prints "prune: <message>" as one line on stderr and returns `code`, so that a fault reads `return prune_fail(...)`. */
@@ -174,7 +175,8 @@ enum prune_order { PRUNE_TOGETHER, PRUNE_CONVOLUTIONAL_THEN_CONNECTED };
 enum prune_granularity { PRUNE_WEIGHT };
 
 struct prune_settings {
-    int configured;             /* some prune_* key or option was given */
+    int configured;             /* some prune_* key of [net] or option was given */
+    int layer_limits;           /* some layer has a prune_sparsity of its own */
     float sparsity;             /* s_max in [0,1): final fraction of zeros among prunable weights */
     int steps;                  /* T, 1..10000 */
     float recover;              /* rho in [0,1]: largest share of a step's survivors that may be weights that come back */
@@ -198,7 +200,11 @@ int prune_settings_layer(const struct prune_section *section, float *limit);
 /* One option of the command line, its name without dash: `sparsity`, `steps`, ... (the keys without "prune_"). Returns 1 if it was one of ours and taken, 0 if the name is unknown, negative on a bad value. */
 int prune_settings_option(struct prune_settings *settings, const char *name, const char *value);
 
-/* Fills `end` and checks what only the whole can tell (start < end, end <= max_batches). */
+/* Fills `end` where it was not given. */
+void prune_settings_default_end(struct prune_settings *settings, int max_batches);
+
+/* The same, and checks what only the whole can tell: start < end <= max_batches, and a step for each kind if there is an order. For training:
+ * a network that is only looked at needs no schedule. */
 int prune_settings_finish(struct prune_settings *settings, int max_batches);
 
 /* Writes the settings as one line of key=value, the same line for the same settings: progress, .prune files. `bytes` is the size of `line`. */
@@ -295,6 +301,9 @@ struct prune_step {             /* what one step did, summed over tensors */
     size_t n, pruned, recovered;
 };
 
+/* What step t aims at over all tensors, each by its own limit and turn. */
+double prune_mask_target(const struct prune_tensor *tensors, int n_tensors, const struct prune_settings *settings, int t);
+
 /* Step t: recover, then prune, so that each tensor has exactly its share of survivors. Runs after backward and before the update,
  * when `momentum` of a pruned weight is the plain negative gradient. */
 int prune_mask_step(struct prune_tensor *tensors, int n_tensors, const struct prune_settings *settings, int t, struct prune_step *done);
@@ -346,6 +355,17 @@ char *prune_state_path(const char *weights);
 int prune_state_write(FILE *out, const struct prune_state *state, const char *weights, const struct prune_tensor *tensors, int n_tensors,
                       const struct prune_array *arrays, int n_arrays);
 
+/* Before a new temporary file is written for `weights`: gives the one that is there its name, if it belongs to the weights of now. A run that was
+ * killed between the two renames has its only state there. */
+int prune_state_adopt(const char *weights);
+
+/* CRC-32 and length of a file. */
+struct prune_fingerprint {
+    uint64_t bytes;
+    uint32_t crc;
+};
+int prune_fingerprint_take(struct prune_fingerprint *print, const char *path);
+
 enum prune_belongs { PRUNE_ABSENT, PRUNE_OTHER_SETTINGS, PRUNE_TAKEN };
 
 /* Finds the state that belongs to `weights`, under its name or, if the training was killed between its two renames, under its temporary one, and takes
@@ -373,8 +393,9 @@ struct prune_data {             /* a data file: key=value lines as in Darknet's 
     char *train, *train_labels, *valid, *valid_labels, *labels; /* paths as written; lists of files for cifar are comma separated */
 };
 
-/* Keys: format=idx|cifar|list (default list), classes, train, valid, backup; idx: train_labels, valid_labels; list: labels. A missing key is a fault that names it. */
-int prune_data_read(struct prune_data *data, const char *path);
+/* Keys: format=idx|cifar|list (default list), classes, train, valid, backup; idx: train_labels, valid_labels; list: labels. A missing key is a fault that
+ * names it; those of the training set are only needed with `training`. */
+int prune_data_read(struct prune_data *data, const char *path, int training);
 void prune_data_free(struct prune_data *data);
 
 /* Reads a set whole (idx, plain or gzip; cifar: records of 1 + 3072 bytes; list: the paths and the class of each). Checks magic, counts, lengths and labels. */

@@ -12,7 +12,8 @@
 extern "C" {
 #endif
 
-/* parser.c, parse_network_cfg: first statement. A cfg with prune keys is checked whole, before Darknet's own reader can trip over it; exits 1 on a fault. */
+/* parser.c, parse_network_cfg: first statement. A cfg with prune keys is checked whole, before Darknet's own reader can trip over
+ * it; exits 1 on a fault. Other cfgs are only looked through for such a key. */
 void prune_check_cfg(char *cfgfile);
 
 /* parser.c, parse_network_cfg: before option_unused(options). Marks the layer's prune keys as used. */
@@ -27,8 +28,9 @@ void prune_net_free(network *net);
 /* parser.c, load_weights_upto: last statement, after fclose. Takes masks and optimizer state from the .prune file, or masks from exact zeros. */
 void prune_after_load(network *net, char *filename, int start, int cutoff);
 
-/* parser.c, save_weights_upto: the weights are complete and synced under `temporary`, and about to be renamed to `filename`. Writes the .prune file's temporary. */
-void prune_before_commit(network *net, char *temporary, char *filename);
+/* parser.c, save_weights_upto: the weights up to layer `cutoff` are complete and synced under `temporary`, and about to be renamed to `filename`.
+ * Writes the .prune file's temporary; a file of only the first layers gets none. */
+void prune_before_commit(network *net, char *temporary, char *filename, int cutoff);
 
 /* parser.c, save_weights_upto: last statement, after the rename. Renames the .prune file too. */
 void prune_after_save(network *net, char *filename);

@@ -60,10 +60,17 @@ static void list_words(const char *const *words, char *text, size_t bytes)
         used += (size_t)snprintf(text + used, bytes - used, "%s%s", i ? " | " : "", words[i]);
 }
 
-/* `where` says for the fault line where the value stands: "net.cfg:12: prune_steps" or "-steps". */
-static int set_value(struct prune_settings *settings, const struct setting *row, const char *where, const char *value)
+/* Some keep comments behind values; Darknet's own numbers survive that, so ours do, and words too. */
+static void cut_comment(char *text, size_t bytes, const char *value)
 {
-    char *field = (char *)settings + row->offset;
+    snprintf(text, bytes, "%.*s", (int)strcspn(value, "#;"), value);
+}
+
+/* `where` says for the fault line where the value stands: "net.cfg:12: prune_steps" or "-steps". */
+static int set_value(struct prune_settings *settings, const struct setting *row, const char *where, const char *given)
+{
+    char *field = (char *)settings + row->offset, value[128];
+    cut_comment(value, sizeof value, given);
     if (row->type == WORD) {
         for (int i = 0; row->words[i]; i++) {
             if (strcmp(row->words[i], value)) continue;
@@ -79,7 +86,7 @@ static int set_value(struct prune_settings *settings, const struct setting *row,
     errno = 0;
     double number = strtod(value, &rest);
     int whole = row->type == WHOLE;
-    if (rest == value || (*rest && *rest != '#') || errno == ERANGE || !(number >= row->low && number <= row->high) || (whole && number != floor(number))) {
+    if (rest == value || *rest || errno == ERANGE || !(number >= row->low && number <= row->high) || (whole && number != floor(number))) {
         if (row->offset == AT(sparsity))
             return prune_fail(PRUNE_ERR_RANGE, "%s=%s: must be at least 0 and below 1", where, value);
         return prune_fail(PRUNE_ERR_RANGE, "%s=%s: must be a %s from %.0f to %.0f", where, value, whole ? "whole number" : "number", row->low, row->high);
@@ -107,16 +114,27 @@ static int refuse_key(const struct prune_cfg *cfg, const struct prune_key *key, 
     return prune_fail(PRUNE_ERR_RANGE, "%s:%d: %s is no pruning key %s", cfg->path, key->line, key->name, allowed);
 }
 
-/* The two keys that a layer may have. */
-static int check_layer_key(const struct prune_cfg *cfg, const struct prune_key *key)
+static int can_be_pruned(const char *kind)
 {
-    char where[300];
+    static const char *const kinds[] = { "[convolutional]", "[conv]", "[connected]", "[conn]" };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(kinds[i], kind)) return 1;
+    return 0;
+}
+
+/* The two keys that a layer may have. */
+static int check_layer_key(const struct prune_cfg *cfg, const struct prune_section *section, const struct prune_key *key)
+{
+    char where[300], value[128];
     snprintf(where, sizeof where, "%s:%d: %s", cfg->path, key->line, key->name);
-    if (!strcmp(key->name, "prune")) {
-        if (!strcmp(key->value, "0") || !strcmp(key->value, "1")) return PRUNE_OK;
-        return prune_fail(PRUNE_ERR_RANGE, "%s=%s: must be 0 or 1", where, key->value);
-    }
-    if (strcmp(key->name, "prune_sparsity")) return refuse_key(cfg, key, "of a layer (prune, prune_sparsity)");
+    cut_comment(value, sizeof value, key->value);
+    int exempts = !strcmp(key->name, "prune");
+    if (!exempts && strcmp(key->name, "prune_sparsity")) return refuse_key(cfg, key, "of a layer (prune, prune_sparsity)");
+    if (exempts && !strcmp(value, "0")) return PRUNE_OK;        /* true of every kind of layer */
+    if (!can_be_pruned(section->kind))
+        return prune_fail(PRUNE_ERR_UNSUPPORTED, "%s=%s: %s has no weights that are pruned", where, value, section->kind);
+    if (exempts && !strcmp(value, "1")) return PRUNE_OK;
+    if (exempts) return prune_fail(PRUNE_ERR_RANGE, "%s=%s: must be 0 or 1", where, value);
     struct prune_settings scratch;
     prune_settings_default(&scratch);
     return set_value(&scratch, find_row("sparsity"), where, key->value);
@@ -134,8 +152,8 @@ int prune_settings_from_cfg(struct prune_settings *settings, const struct prune_
                     return prune_fail(PRUNE_ERR_FORMAT, "%s:%d: %s is given twice", cfg->path, key->line, key->name);
             int code;
             if (s > 0) {
-                code = check_layer_key(cfg, key);
-                if (!code && !strcmp(key->name, "prune_sparsity")) settings->configured = 1;
+                code = check_layer_key(cfg, section, key);
+                if (!strcmp(key->name, "prune_sparsity")) settings->layer_limits = 1;
             } else {
                 const struct setting *row = strncmp(key->name, "prune_", 6) ? NULL : find_row(key->name + 6);
                 char where[300];
@@ -153,7 +171,7 @@ int prune_settings_layer(const struct prune_section *section, float *limit)
     const char *prune = prune_cfg_find(section, "prune");
     const char *sparsity = prune_cfg_find(section, "prune_sparsity");
     *limit = sparsity ? strtof(sparsity, NULL) : -1;
-    return !prune || strcmp(prune, "0");
+    return !prune || *prune != '0';
 }
 
 int prune_settings_option(struct prune_settings *settings, const char *name, const char *value)
@@ -166,13 +184,17 @@ int prune_settings_option(struct prune_settings *settings, const char *name, con
     return set_value(settings, row, where, value) ? PRUNE_ERR_USAGE : 1;
 }
 
+void prune_settings_default_end(struct prune_settings *settings, int max_batches)
+{
+    if (settings->end >= 0 || max_batches <= 0) return;
+    settings->end = (int)((int64_t)max_batches * 7 / 10);
+    if (settings->end < 1) settings->end = 1;
+}
+
 int prune_settings_finish(struct prune_settings *settings, int max_batches)
 {
-    if (settings->end < 0) {
-        if (max_batches <= 0) return prune_fail(PRUNE_ERR_RANGE, "prune_end must be given when max_batches is 0");
-        settings->end = (int)((int64_t)max_batches * 7 / 10);     /* 0.7 * 90 would be 62.99 */
-        if (settings->end < 1) settings->end = 1;
-    }
+    prune_settings_default_end(settings, max_batches);
+    if (settings->end < 0) return prune_fail(PRUNE_ERR_RANGE, "prune_end must be given when max_batches is 0");
     if (settings->start >= settings->end)
         return prune_fail(PRUNE_ERR_RANGE, "prune_start=%d must be below prune_end=%d", settings->start, settings->end);
     if (max_batches > 0 && settings->end > max_batches)

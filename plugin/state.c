@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 static const char magic[8] = { 'd', 'n', 'p', 'r', 'u', 'n', 'e', '\n' };
@@ -32,14 +33,9 @@ char *prune_state_path(const char *weights)
     return path;
 }
 
-struct fingerprint {
-    uint64_t bytes;
-    uint32_t crc;
-};
-
-static int take_fingerprint(struct fingerprint *print, const char *path)
+int prune_fingerprint_take(struct prune_fingerprint *print, const char *path)
 {
-    *print = (struct fingerprint){ 0, (uint32_t)crc32(0, NULL, 0) };
+    *print = (struct prune_fingerprint){ 0, (uint32_t)crc32(0, NULL, 0) };
     unsigned char *chunk = malloc(CHUNK_BYTES);
     FILE *file = chunk ? fopen(path, "rb") : NULL;
     int code = PRUNE_OK;
@@ -124,8 +120,8 @@ static void put_array(struct writer *to, const struct prune_array *array)
 int prune_state_write(FILE *out, const struct prune_state *state, const char *weights, const struct prune_tensor *tensors, int n_tensors,
                       const struct prune_array *arrays, int n_arrays)
 {
-    struct fingerprint print;
-    int code = take_fingerprint(&print, weights);
+    struct prune_fingerprint print;
+    int code = prune_fingerprint_take(&print, weights);
     if (code) return code;
     struct writer to = { out, (uint32_t)crc32(0, NULL, 0) };
     put(&to, magic, sizeof magic);
@@ -274,17 +270,39 @@ static int get_all(struct reader *from, struct prune_state *state, struct prune_
     return PRUNE_TAKEN;
 }
 
-static int belongs(struct reader *from, const struct fingerprint *print)
+static int belongs(struct reader *from, const struct prune_fingerprint *print)
 {
     uint64_t bytes = get_u64(from);
     uint32_t crc = get_u32(from);
     return bytes == print->bytes && crc == print->crc;
 }
 
+int prune_state_adopt(const char *weights)
+{
+    struct reader from = { 0 };
+    struct prune_fingerprint print;
+    char *path = prune_state_path(weights), *temporary = path ? malloc(strlen(path) + sizeof ".tmp") : NULL;
+    int code = PRUNE_OK;
+    if (!temporary) {
+        code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+        goto done;
+    }
+    sprintf(temporary, "%s.tmp", path);
+    if (access(weights, R_OK) || open_reader(&from, temporary, 1) != 1) goto done;
+    if ((code = prune_fingerprint_take(&print, weights))) goto done;
+    if (belongs(&from, &print) && rename(temporary, path))
+        code = prune_fail(PRUNE_ERR_IO, "cannot rename %s to %s: %s", temporary, path, strerror(errno));
+done:
+    free(from.bytes);
+    free(path);
+    free(temporary);
+    return code;
+}
+
 int prune_state_read(struct prune_state *state, const char *weights, struct prune_tensor *tensors, int n_tensors, const struct prune_array *arrays, int n_arrays)
 {
     struct reader from = { 0 };
-    struct fingerprint print;
+    struct prune_fingerprint print;
     char *path = prune_state_path(weights), *temporary = path ? malloc(strlen(path) + sizeof ".tmp") : NULL;
     int code = PRUNE_ABSENT;
     if (!temporary) {
@@ -292,7 +310,7 @@ int prune_state_read(struct prune_state *state, const char *weights, struct prun
         goto done;
     }
     sprintf(temporary, "%s.tmp", path);
-    if ((code = take_fingerprint(&print, weights))) goto done;
+    if ((code = prune_fingerprint_take(&print, weights))) goto done;
 
     int first = open_reader(&from, path, 0);
     if (first < 0) {

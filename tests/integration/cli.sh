@@ -41,10 +41,27 @@ check "report -svg" sh -c "'$SANITIZED' prune report '$S/ok.cfg' '$W' -svg '$S/r
 check "charts as SVG and PNG" sh -c "grep -q '</svg>' '$S/good/ok_chart.svg' && head -c 4 '$S/good/ok_chart.png' | grep -q PNG"
 check "a terminal gets progress with the time left" sh -c "script -qec \"'$DARKNET' prune train '$D' '$S/ok.cfg' -iterations 400 -end 10 -backup '$S/tty'\" /dev/null | grep -q 'iteration [0-9]*/400 .*images/s  ETA [0-9]*:[0-9]*'"
 check "options override keys" sh -c "'$SANITIZED' prune train '$D' '$S/ok.cfg' -sparsity .5 -backup '$S/half' && '$SANITIZED' prune report '$S/ok.cfg' '$S/half/ok_final.weights' -json | jq -e '.total.nonzero==4764'"
+sed 's/prune_sparsity=.9/prune_sparsity=.9 # all but a tenth/; s/$/\r/' "$S/ok.cfg" >"$S/crlf.cfg"
+check "Windows line ends and a comment behind a value" p train "$D" "$S/crlf.cfg" -backup "$S/good"
+check "and they change nothing" cmp "$W" "$S/good/crlf_final.weights"
+check "-iterations and -start override a cfg whose own schedule makes no sense" sh -c "sed 's/max_batches=12/prune_start=11/' '$S/ok.cfg' >'$S/odd.cfg' && '$SANITIZED' prune train '$D' '$S/odd.cfg' -iterations 12 -start 0 -backup '$S/good'"
+check "eval needs no training set" sh -c "sed '/^train/d' '$D' >'$S/valid.data' && '$SANITIZED' prune eval '$S/valid.data' '$S/odd.cfg' '$S/good/odd_final.weights'"
+check "a quote in the path costs the chart, not the run" p train "$D" "$S/ok.cfg" -backup "$S/it's"
 gzip -kf "$S/d/train-images" "$S/d/train-labels"
 sed 's/\(train-[a-z]*\)$/\1.gz/' "$D" >"$S/gz.data"
 check "gzipped IDX files" p train "$S/gz.data" "$S/ok.cfg" -backup "$S/gz"
 check "gzipped IDX files: the same bits" cmp "$W" "$S/gz/ok_final.weights"
+
+# ------------------------------------------------------------------------------------------------ lists of images
+mkdir -p "$S/l" && for i in 1 2 3 4; do { printf 'P5\n28 28\n255\n'; tail -c +$((17 + i * 784)) "$S/d/t10k-images" | head -c 784; } >"$S/l/c$((i % 2))_$i.png"; done
+ls "$S"/l/*.png >"$S/l/list" && printf 'c0_\nc1_\n' >"$S/l/labels"
+printf 'classes=2\ntrain=%s\nvalid=%s\nlabels=%s\n' "$S/l/list" "$S/l/list" "$S/l/labels" >"$S/l/list.data"
+sed 's/output=10/output=2/' "$S/ok.cfg" >"$S/two.cfg"
+check "grey images from a list" p train "$S/l/list.data" "$S/two.cfg" -backup "$S/l/backup"
+echo nothing >"$S/l/c1_3.png"
+refused "list: a broken image" 1 "c1_3.png" p train "$S/l/list.data" "$S/two.cfg" -backup "$S/l/backup2"
+rm "$S/l/c1_3.png"
+refused "list: a missing image" 1 "c1_3.png" p train "$S/l/list.data" "$S/two.cfg" -backup "$S/l/backup2"
 
 # ------------------------------------------------------------------------------------------------ command line
 refused "unknown verb" 2 "no verb fly" p fly
@@ -65,6 +82,9 @@ refused "threads 0" 2 "-threads 0" p train "$D" "$S/ok.cfg" -threads 0
 refused "seed that is no number" 2 "-seed x" p train "$D" "$S/ok.cfg" -seed x
 refused "too few words" 2 "train needs" p train "$D"
 refused "eval without weights" 2 "eval needs" p eval "$D" "$S/ok.cfg"
+refused "-clear without weights" 2 "-clear is about" p train "$D" "$S/ok.cfg" -clear
+refused "DARKNET_SEED that is no number" 2 "DARKNET_SEED x" env DARKNET_SEED=x "$SANITIZED" prune train "$D" "$S/ok.cfg"
+check "-nogpu and -i are Darknet's, and do no harm" sh -c "'$SANITIZED' prune report '$S/ok.cfg' '$W' -nogpu && '$SANITIZED' prune report '$S/ok.cfg' '$W' -i 0"
 refused "one word too many" 2 "one word too many: w2" p train "$D" "$S/ok.cfg" "$W" w2
 
 # -------------------------------------------------------------------------------------------------------- cfg
@@ -80,6 +100,9 @@ bad_cfg "criterion of a later version" "prune_criterion=taylor: must be magnitud
 bad_cfg "pruning key twice" "given twice" 's/prune_sparsity=.9/&\n&/'
 bad_cfg "layer key out of range" "prune_sparsity=2" '0,/output=12/s//output=12\nprune_sparsity=2/'
 bad_cfg "unknown layer key" "prune_steps" '0,/output=12/s//output=12\nprune_steps=2/'
+bad_cfg "pruning key of a layer without weights" "[softmax] has no weights" 's/\[softmax\]/&\nprune_sparsity=.5/'
+bad_cfg "layer keys without one of [net]" "[net] has no pruning key" '/^prune_/d; 0,/output=12/s//output=12\nprune_sparsity=.5/'
+bad_cfg "no loss to train with" "no layer with a loss" '/softmax/d'
 bad_cfg "unknown section" "sam" 's/\[softmax\]/[sam]/'
 bad_cfg "a key before any section" "bad.cfg:1" '1i batch=3'
 bad_cfg "a line without =" "bad.cfg:3" 's/height=28/height/'

@@ -36,6 +36,13 @@ check "classifier train ends well" test $? -eq 0
 check "classifier train prunes to exactly 90 %" pruned classifier.cfg backup/classifier.weights classifier.out
 check "a .prune file stands beside its weights" test -s backup/classifier.prune
 
+# The users' own build, with Darknet's -Ofast, and the sanitized one (but for Darknet's find_replace, whose sprintf reads what it writes).
+"$ROOT/darknet/darknet" classifier train small.data classifier.cfg >ofast.out 2>&1
+check "classifier train of the -Ofast build prunes to exactly 90 %" pruned classifier.cfg backup/classifier.weights ofast.out
+cp detector.cfg sanitized.cfg
+ASAN_OPTIONS=$ASAN_OPTIONS:replace_str=0 "$ROOT/$SANITIZED" detector train small.data sanitized.cfg >sanitized.out 2>&1
+check "detector train under sanitizers prunes to exactly 90 %" pruned sanitized.cfg backup/sanitized_final.weights sanitized.out
+"$darknet" classifier train small.data classifier.cfg >classifier.out 2>&1
 "$darknet" detector train small.data detector.cfg >detector.out 2>&1
 check "detector train ends well" test $? -eq 0
 check "detector train prunes to exactly 90 %" pruned detector.cfg backup/detector_final.weights detector.out
@@ -69,6 +76,24 @@ check "going on without a .prune file takes the masks from the zeros" "$darknet"
 check "going on keeps exactly 90 %" sh -c "'$darknet' prune report longer.cfg backup/longer.weights -json | jq -e '.total.nonzero == ((.total.weights * 0.1) | round)'"
 "$darknet" classifier train small.data classifier.cfg backup/classifier.weights -clear >clear.out 2>&1
 check "-clear runs the schedule again and never un-prunes" pruned classifier.cfg backup/classifier.weights clear.out
+
+# A file of the first layers has no masks of its own; averaged weights have other zeros than the masks beside them.
+check "darknet partial" "$darknet" partial classifier.cfg backup/classifier.weights first.conv.1 1
+check "a partial file gets no .prune file" test ! -e first.conv.1.prune
+"$darknet" classifier train small.data classifier.cfg first.conv.1 -clear >partial.out 2>&1
+check "training from it prunes to exactly 90 %" pruned classifier.cfg backup/classifier.weights partial.out
+check "darknet average" "$darknet" average classifier.cfg averaged.weights backup/classifier.weights dense90.weights
+"$darknet" classifier train small.data classifier.cfg averaged.weights -clear >averaged.out 2>&1
+check "training from averaged weights: what is pruned is 0" sh -c "[ \"\$('$darknet' prune report classifier.cfg backup/classifier.weights -json | jq .total.nonzero)\" -le 24 ]"
+sed 's/filters=2$/filters=3/' classifier.cfg >three.cfg
+printf 'c0_\nc1_\nc2_\n' >three.list && sed 's/classes=2/classes=3/; s/labels.list/three.list/' small.data >three.data
+check "weights of a net with another head" "$darknet" partial classifier.cfg backup/classifier.weights head.weights 1
+check "train a net with another head" "$darknet" classifier train three.data three.cfg head.weights -clear
+
+# The schedule lies behind the weights' iteration: it is said, and done at once.
+sed 's/max_batches=20/max_batches=30/; s/prune_steps=5/prune_steps=5\nprune_end=10/' classifier.cfg >late.cfg
+"$darknet" classifier train small.data late.cfg backup/classifier.weights >late.out 2>&1
+check "a schedule that is past is done at once, and said" grep -q "what the schedule has missed" late.out
 
 # A .prune file of other weights.
 cp backup/detector_final.prune backup/classifier.prune

@@ -52,7 +52,7 @@ static int read_data(struct prune_data *data, const char *text)
 {
     put_text("d.data", text);
     listen_stderr();
-    int code = prune_data_read(data, "d.data");
+    int code = prune_data_read(data, "d.data", 1);
     heard_stderr();
     return code;
 }
@@ -143,11 +143,11 @@ static void data_faults(void **state)
 
     struct prune_data data;
     listen_stderr();
-    assert_int_equal(prune_data_read(&data, "nowhere"), PRUNE_ERR_IO);
+    assert_int_equal(prune_data_read(&data, "nowhere", 1), PRUNE_ERR_IO);
     heard_stderr();
     assert_said("nowhere: cannot open");
     listen_stderr();
-    assert_int_equal(prune_data_read(&data, "."), PRUNE_ERR_IO);
+    assert_int_equal(prune_data_read(&data, ".", 1), PRUNE_ERR_IO);
     heard_stderr();
     assert_said(".: cannot read");
 }

@@ -223,18 +223,21 @@ static void wrong_keys_are_faults(void **state)
 static void what_configures(void **state)
 {
     (void)state;
-    static const struct { const char *text; int configured; } cases[] = {
-        { "[net]\nbatch=1\n[connected]\noutput=3\n", 0 },
-        { "[net]\nprune_sparsity=0.9\n", 1 },
-        { "[net]\nprune_curve=log\n", 1 },
-        { "[net]\n[connected]\nprune=0\n", 0 },         /* exempt from nothing */
-        { "[net]\n[connected]\nprune_sparsity=0.5\n", 1 },
+    static const struct { const char *text; int configured, layer_limits; } cases[] = {
+        { "[net]\nbatch=1\n[connected]\noutput=3\n", 0, 0 },
+        { "[net]\nprune_sparsity=0.9\n", 1, 0 },
+        { "[net]\nprune_curve=log\n", 1, 0 },
+        { "[net]\n[connected]\nprune=0\n", 0, 0 },      /* exempt from nothing */
+        { "[net]\n[softmax]\nprune=0\n", 0, 0 },        /* true of every layer */
+        { "[net]\n[connected]\nprune_sparsity=0.5\n", 0, 1 },
+        { "[net]\nprune_steps=3\n[conv]\nprune_sparsity=0.5\n", 1, 1 },
     };
     EACH(i, cases) {
         struct prune_settings s = defaults();
         char fault[1000];
         assert_int_equal(from_text(cases[i].text, &s, fault, sizeof fault), PRUNE_OK);
         assert_int_equal(s.configured, cases[i].configured);
+        assert_int_equal(s.layer_limits, cases[i].layer_limits);
         assert_true(s.sparsity == 0.9F);        /* a layer's limit is not the network's */
     }
 }
