@@ -284,7 +284,8 @@ void prune_select_cut(struct prune_tensor *const *tensors, int n_tensors, prune_
  *   layer   every tensor the same sparsity
  *   global  one threshold on |w|
  *   lamp    one threshold on w_u^2 / sum of w_v^2 over w_u and what ranks above it             Lee et al., 2021, eq. 5
- *   erk     density in proportion to (out + in + kh + kw) / n, connected (out + in) / n       Mocanu et al., 2018; Evci et al., 2020 */
+ *   erk     density in proportion to (out + in + kh + kw) / n, connected (out + in) / n       Mocanu et al., 2018; Evci et al., 2020
+ * While it runs, lamp holds 4 bytes more per weight, and 4 more per weight of the largest tensor. */
 int prune_scope_keep(enum prune_scope scope, double target, struct prune_tensor *const *tensors, int n_tensors, size_t *keep);
 
 /* -------------------------------------------------------------------------------------------------------- mask -- */
