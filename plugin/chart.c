@@ -16,7 +16,7 @@ static void draw(FILE *plot, const char *terminal, const char *csv, const char *
     fprintf(plot, "set ylabel 'zeros (%%)'\nset yrange [0:100]\nplot '%s' skip 1 using 1:($4*100) with lines dt 2 lc 'gray40' title 'target',"
                   " '' skip 1 using 1:($5*100) with steps lw 2 lc 'dark-blue' title 'sparsity'\nset autoscale y\nset key off\n", csv);
     /* Rows without a step count as 0: a plot without any point would be a fault to gnuplot. */
-    fprintf(plot, "set ylabel 'recovered weights'\nset yrange [0:*]\nplot '%s' skip 1 using 1:(valid(6) ? $6 : 0) with impulses lw 2 lc 'dark-green'\n", csv);
+    fprintf(plot, "set ylabel 'recovered weights'\nset yrange [0:*]\nplot '%s' skip 1 using 1:(strlen(strcol(6)) ? real(strcol(6)) : 0) with impulses lw 2 lc 'dark-green'\n", csv);
     fprintf(plot, "set key top right\nset ylabel 'loss'\nset yrange [0:*]\nplot '%s' skip 1 using 1:2 with lines lw 2 lc 'dark-orange' title 'training',"
                   " '' skip 1 using 1:(valid(8) ? $8 : 1/0) with linespoints pt 7 ps 0.3 lc 'dark-red' title 'validation'\n", csv);
     fprintf(plot, "set key off\nset ylabel 'validation top-1 (%%)'\nset autoscale y\nplot '%s' skip 1 using 1:(valid(7) ? $7 : 1/0) with linespoints pt 7 ps 0.3 lw 2 lc 'dark-blue'\n", csv);

@@ -40,6 +40,7 @@ check "report -json counts what survives" sh -c "'$SANITIZED' prune report '$S/o
 check "report -svg" sh -c "'$SANITIZED' prune report '$S/ok.cfg' '$W' -svg '$S/r.svg' && grep -q '</svg>' '$S/r.svg'"
 check "charts as SVG and PNG" sh -c "grep -q '</svg>' '$S/good/ok_chart.svg' && head -c 4 '$S/good/ok_chart.png' | grep -q PNG"
 check "a terminal gets progress with the time left" sh -c "script -qec \"'$DARKNET' prune train '$D' '$S/ok.cfg' -iterations 400 -end 10 -backup '$S/tty'\" /dev/null | grep -q 'iteration [0-9]*/400 .*images/s  ETA [0-9]*:[0-9]*'"
+check "a run without pruning has a chart too" sh -c "sed '/^prune_/d' '$S/ok.cfg' >'$S/dense.cfg' && '$SANITIZED' prune train '$D' '$S/dense.cfg' -backup '$S/good' && grep -q '</svg>' '$S/good/dense_chart.svg'"
 check "options override keys" sh -c "'$SANITIZED' prune train '$D' '$S/ok.cfg' -sparsity .5 -backup '$S/half' && '$SANITIZED' prune report '$S/ok.cfg' '$S/half/ok_final.weights' -json | jq -e '.total.nonzero==4764'"
 sed 's/prune_sparsity=.9/prune_sparsity=.9 # all but a tenth/; s/$/\r/' "$S/ok.cfg" >"$S/crlf.cfg"
 check "Windows line ends and a comment behind a value" p train "$D" "$S/crlf.cfg" -backup "$S/good"

@@ -87,6 +87,11 @@ no_trace() {
     "$FIXES/darknet" ops sgd.cfg >a 2>&1 && "$HOOKED/darknet" ops sgd.cfg >b 2>&1 && cmp a b
 }
 check "unconfigured: no file and no message is added" no_trace
+{ cat sgd.cfg; printf '\na line without an equals sign\n'; } >odd.cfg
+odd_cfg() { timeout 60 "$FIXES/darknet" ops odd.cfg >a 2>&1 && timeout 60 "$HOOKED/darknet" ops odd.cfg >b 2>&1 && cmp a b; }
+check "unconfigured: a cfg with a bad line is Darknet's affair" odd_cfg
+piped_cfg() { timeout 60 "$FIXES/darknet" ops <(cat sgd.cfg) >a 2>&1 && timeout 60 "$HOOKED/darknet" ops <(cat sgd.cfg) >b 2>&1 && cmp a b; }
+check "unconfigured: a cfg from a pipe is read once" piped_cfg
 resumes() { same_training classifier train set.data sgd.cfg sgd.weights -clear; }
 check "unconfigured: training that goes on from a file writes the same weights" resumes
 rm -rf data
