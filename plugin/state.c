@@ -277,17 +277,23 @@ static int belongs(struct reader *from, const struct prune_fingerprint *print)
     return bytes == print->bytes && crc == print->crc;
 }
 
+/* The .prune file's own name and its temporary one; the caller frees both. */
+static int names_for(const char *weights, char **path, char **temporary)
+{
+    *path = prune_state_path(weights);
+    *temporary = *path ? malloc(strlen(*path) + sizeof ".tmp") : NULL;
+    if (!*temporary) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    sprintf(*temporary, "%s.tmp", *path);
+    return PRUNE_OK;
+}
+
 int prune_state_adopt(const char *weights)
 {
     struct reader from = { 0 };
     struct prune_fingerprint print;
-    char *path = prune_state_path(weights), *temporary = path ? malloc(strlen(path) + sizeof ".tmp") : NULL;
-    int code = PRUNE_OK;
-    if (!temporary) {
-        code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
-        goto done;
-    }
-    sprintf(temporary, "%s.tmp", path);
+    char *path = NULL, *temporary = NULL;
+    int code = names_for(weights, &path, &temporary);
+    if (code) goto done;
     if (access(weights, R_OK) || open_reader(&from, temporary, 1) != 1) goto done;
     if ((code = prune_fingerprint_take(&print, weights))) goto done;
     if (belongs(&from, &print) && rename(temporary, path))
@@ -303,13 +309,9 @@ int prune_state_read(struct prune_state *state, const char *weights, struct prun
 {
     struct reader from = { 0 };
     struct prune_fingerprint print;
-    char *path = prune_state_path(weights), *temporary = path ? malloc(strlen(path) + sizeof ".tmp") : NULL;
-    int code = PRUNE_ABSENT;
-    if (!temporary) {
-        code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
-        goto done;
-    }
-    sprintf(temporary, "%s.tmp", path);
+    char *path = NULL, *temporary = NULL;
+    int code = names_for(weights, &path, &temporary);
+    if (code) goto done;
     if ((code = prune_fingerprint_take(&print, weights))) goto done;
 
     int first = open_reader(&from, path, 0);

@@ -83,7 +83,7 @@ int main(int argc, char **argv)
     struct prune_images images;
     int status = 1;
 
-    if (argc != 3 || prune_data_read(&data, argv[1]) < 0) return 1;
+    if (argc != 3 || prune_data_read(&data, argv[1], 1) < 0) return 1;
     if (prune_images_read(&images, &data, !strcmp(argv[2], "train")) == PRUNE_OK) {
         long of_class[10] = {0};
         double sum = 0;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Each fix of patches 0001-0008: a check that the fixed tree passes and the unpatched one fails.
-. tests/fixes/common.sh
+. tests/fixes/trees.sh
 need_tree "$REFERENCE/darknet" "$REFERENCE/libdarknet.a" "$FIXES/darknet" "$FIXES/libdarknet.a"
 FIXES=$(realpath "$FIXES")
 REFERENCE=$(realpath "$REFERENCE")

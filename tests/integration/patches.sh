@@ -1,6 +1,6 @@
 #!/bin/bash
 # The patch set itself: its form, that it applies and reverts exactly, and that every prefix of the series builds.
-. tests/fixes/common.sh
+. tests/fixes/trees.sh
 need_tree "$PRISTINE/Makefile" "$PLUGIN/plugin.mk"
 PRISTINE=$(realpath "$PRISTINE")
 PLUGIN=$(realpath "$PLUGIN")

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Without prune keys in the cfg, the hooked tree trains and predicts bit for bit as the tree with the fixes alone.
-. tests/fixes/common.sh
+. tests/fixes/trees.sh
 need_tree "$FIXES/darknet" "$FIXES/libdarknet.a" "$HOOKED/darknet" "$HOOKED/libdarknet.a"
 FIXES=$(realpath "$FIXES")
 HOOKED=$(realpath "$HOOKED")
