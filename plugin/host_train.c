@@ -508,7 +508,7 @@ static int train(struct run *run)
     uint64_t per_iteration = (uint64_t)net->batch * (uint64_t)net->subdivisions;
     run->started = seconds_now();
     run->started_at = iteration;
-    double shown = run->started;
+    double shown = run->started - 1;    /* the first line comes with the first iteration */
     while (iteration < net->max_batches) {
         double loss;
         int step = prune->state.step;
