@@ -29,7 +29,7 @@ DEPS_TEST := libcmocka-dev quilt libpng-dev pkg-config libopencv-dev
 DEPS_CIFAR := libpng-dev
 
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test deps-npm deps-debian-npm deps-png demo test data-mnist data-fashion data-cifar10 results-mnist results-rules bench-hooks refresh clean distclean help
+.PHONY: all deps deps-test deps-npm deps-debian-npm deps-png demo test data-mnist data-fashion data-cifar10 results-mnist results-rules results-structured bench-hooks bench-structured refresh clean distclean help
 
 all: $(BUILD)/darknet.built
 
@@ -141,6 +141,9 @@ results-mnist: deps ## table of LeNet-300-100 and LeNet-5 over 3 seeds: build/re
 results-rules: deps ## the recovery rules compared: build/results/rules.csv
 	$(Q)$(MAKE) -s all data-mnist
 	$(Q)bench/results-rules
+results-structured: deps ## filters pruned to half and a quarter of the MACs, 3 seeds: build/results/structured.csv
+	$(Q)$(MAKE) -s all data-mnist data-fashion
+	$(Q)bench/results-structured
 bench-hooks: deps ## what the hooks cost: build/bench/hooks.csv
 	$(Q)$(MAKE) -s all
 	$(Q)bench/hooks

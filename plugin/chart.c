@@ -1,4 +1,4 @@
-/* chart.c - the course of a training run as SVG and PNG, drawn by gnuplot */
+/* chart.c - pictures drawn by gnuplot: the course of a training run as SVG and PNG, and whatever else is given to it */
 #include "prune.h"
 
 #include <errno.h>
@@ -7,39 +7,18 @@
 #include <string.h>
 #include <sys/wait.h>
 
-static void draw(FILE *plot, const char *terminal, const char *csv, const char *output, const char *title)
-{
-    fprintf(plot, "set terminal %s\nset output '%s'\n", terminal, output);
-    fputs("set datafile separator ','\nset datafile missing ''\nset key bottom right\nset grid\n", plot);
-    fprintf(plot, "set multiplot layout 2,2 title '%s' noenhanced\n", title);
-    fputs("set xlabel 'iteration'\nset xrange [0:*]\n", plot);
-    fprintf(plot, "set ylabel 'zeros (%%)'\nset yrange [0:100]\nplot '%s' skip 1 using 1:($4*100) with lines dt 2 lc 'gray40' title 'target',"
-                  " '' skip 1 using 1:($5*100) with steps lw 2 lc 'dark-blue' title 'sparsity'\nset autoscale y\nset key off\n", csv);
-    /* Rows without a step count as 0: a plot without any point would be a fault to gnuplot. */
-    fprintf(plot, "set ylabel 'recovered weights'\nset yrange [0:*]\nplot '%s' skip 1 using 1:(strlen(strcol(6)) ? real(strcol(6)) : 0) with impulses lw 2 lc 'dark-green'\n", csv);
-    fprintf(plot, "set key top right\nset ylabel 'loss'\nset yrange [0:*]\nplot '%s' skip 1 using 1:2 with lines lw 2 lc 'dark-orange' title 'training',"
-                  " '' skip 1 using 1:(valid(8) ? $8 : 1/0) with linespoints pt 7 ps 0.3 lc 'dark-red' title 'validation'\n", csv);
-    fprintf(plot, "set key off\nset ylabel 'validation top-1 (%%)'\nset autoscale y\nplot '%s' skip 1 using 1:(valid(7) ? $7 : 1/0) with linespoints pt 7 ps 0.3 lw 2 lc 'dark-blue'\n", csv);
-    fputs("unset multiplot\nunset output\n", plot);
-}
-
 static int plottable(const char *path)
 {
     return !strpbrk(path, "'\n\\");     /* what gnuplot's quotes would end at */
 }
 
-int prune_chart(const char *csv, const char *base, const char *title)
+int prune_plot(const char *path, const char *terminal, const char *title, void (*draw)(FILE *plot, const void *context), const void *context)
 {
-    static const char *const endings[] = { "svg", "png" };
-    static const char *const terminals[] = { "svg size 1000,700 noenhanced background 'white'", "pngcairo size 1000,700 noenhanced" };
-    char path[2][PATH_MAX], temporary[2][PATH_MAX], quiet_title[256];
-    if (strlen(base) + sizeof "_chart.svg.tmp" > PATH_MAX || !plottable(csv) || !plottable(base)) {
-        prune_note("no chart: the path %s cannot be given to gnuplot", base);
+    char temporary[PATH_MAX], quiet_title[256];
+    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    if (length >= (int)sizeof temporary || !plottable(path)) {
+        prune_note("no chart: the path %s cannot be given to gnuplot", path);
         return PRUNE_OK;
-    }
-    for (int i = 0; i < 2; i++) {
-        sprintf(path[i], "%s_chart.%s", base, endings[i]);
-        sprintf(temporary[i], "%s_chart.%s.tmp", base, endings[i]);
     }
     snprintf(quiet_title, sizeof quiet_title, "%s", title);
     for (char *c = quiet_title; *c; c++)
@@ -51,14 +30,41 @@ int prune_chart(const char *csv, const char *base, const char *title)
         signal(SIGPIPE, before);
         return prune_fail(PRUNE_ERR_IO, "cannot start gnuplot: %s", strerror(errno));
     }
-    for (int i = 0; i < 2; i++) draw(plot, terminals[i], csv, temporary[i], quiet_title);
+    fprintf(plot, "set terminal %s\nset output '%s'\nTITLE = '%s'\nset title TITLE noenhanced\n", terminal, temporary, quiet_title);
+    draw(plot, context);
+    fputs("unset output\n", plot);
     int status = pclose(plot);
     signal(SIGPIPE, before);
-    int drawn = status == 0;
-    for (int i = 0; i < 2; i++) {
-        if (drawn && rename(temporary[i], path[i])) drawn = 0;
-        if (!drawn) remove(temporary[i]);
-    }
-    if (!drawn) prune_note("no chart: %s", WIFEXITED(status) && WEXITSTATUS(status) == 127 ? "gnuplot is not installed" : "gnuplot could not draw it");
+    if (status == 0 && rename(temporary, path) == 0) return PRUNE_OK;
+    remove(temporary);
+    prune_note("no chart: %s", WIFEXITED(status) && WEXITSTATUS(status) == 127 ? "gnuplot is not installed" : "gnuplot could not draw it");
     return PRUNE_OK;
+}
+
+static void draw_run(FILE *plot, const void *context)
+{
+    const char *csv = context;
+    fputs("set datafile separator ','\nset datafile missing ''\nset key bottom right\nset grid\nunset title\nset multiplot layout 2,2 title TITLE noenhanced\n", plot);
+    fputs("set xlabel 'iteration'\nset xrange [0:*]\n", plot);
+    fprintf(plot, "set ylabel 'zeros (%%)'\nset yrange [0:100]\nplot '%s' skip 1 using 1:($4*100) with lines dt 2 lc 'gray40' title 'target',"
+                  " '' skip 1 using 1:($5*100) with steps lw 2 lc 'dark-blue' title 'sparsity'\nset autoscale y\nset key off\n", csv);
+    /* Rows without a step count as 0: a plot without any point would be a fault to gnuplot. */
+    fprintf(plot, "set ylabel 'recovered weights'\nset yrange [0:*]\nplot '%s' skip 1 using 1:(strlen(strcol(6)) ? real(strcol(6)) : 0) with impulses lw 2 lc 'dark-green'\n", csv);
+    fprintf(plot, "set key top right\nset ylabel 'loss'\nset yrange [0:*]\nplot '%s' skip 1 using 1:2 with lines lw 2 lc 'dark-orange' title 'training',"
+                  " '' skip 1 using 1:(valid(8) ? $8 : 1/0) with linespoints pt 7 ps 0.3 lc 'dark-red' title 'validation'\n", csv);
+    fprintf(plot, "set key off\nset ylabel 'validation top-1 (%%)'\nset autoscale y\nplot '%s' skip 1 using 1:(valid(7) ? $7 : 1/0) with linespoints pt 7 ps 0.3 lw 2 lc 'dark-blue'\n", csv);
+    fputs("unset multiplot\n", plot);
+}
+
+int prune_chart(const char *csv, const char *base, const char *title)
+{
+    char path[PATH_MAX];
+    if (strlen(base) + sizeof "_chart.svg.tmp" > PATH_MAX || !plottable(csv)) {
+        prune_note("no chart: the path %s cannot be given to gnuplot", csv);
+        return PRUNE_OK;
+    }
+    sprintf(path, "%s_chart.svg", base);
+    int code = prune_plot(path, "svg size 1000,700 noenhanced background 'white'", title, draw_run, csv);
+    sprintf(path, "%s_chart.png", base);
+    return code ? code : prune_plot(path, "pngcairo size 1000,700 noenhanced", title, draw_run, csv);
 }

@@ -3,7 +3,7 @@
  * In: struct prune_cfg. Out: struct prune_graph, every layer with its shape and its place in a .weights file; or one line
  * about the first thing that Darknet would crash on, read out of bounds or silently take for something else.
  *
- * [net] and what all layers have in common is here; what a kind makes of its input is in graph_shapes.c.
+ * [net] and what all layers have in common is here; what a kind makes of its input is in graph_shapes.c, _links.c, _recurrent.c and _heads.c.
  */
 #include "graph_layer.h"
 
@@ -16,39 +16,50 @@
 struct kind_row {
     const char *name;
     const char *alias;          /* Darknet's short form, or NULL */
-    const char *wholes, *reals; /* numeric keys besides those that graph_shapes.c reads */
+    const char *wholes, *reals; /* numeric keys besides those that say the shape */
+    const char *switches;       /* whole here, real in AlexeyAB's */
 };
 
 static const struct kind_row kinds[] = {
-    [PRUNE_UNKNOWN] = { "unknown", NULL, "", "" },
-    [PRUNE_CONVOLUTIONAL] = { "convolutional", "conv", "binary xnor", "dot" },
-    [PRUNE_DECONVOLUTIONAL] = { "deconvolutional", "deconv", "", "" },
-    [PRUNE_CONNECTED] = { "connected", "conn", "", "" },
-    [PRUNE_LOCAL] = { "local", NULL, "", "" },
-    [PRUNE_BATCHNORM] = { "batchnorm", NULL, "", "" },
-    [PRUNE_MAXPOOL] = { "maxpool", "max", "", "" },
-    [PRUNE_AVGPOOL] = { "avgpool", "avg", "", "" },
-    [PRUNE_DROPOUT] = { "dropout", NULL, "", "probability" },
-    [PRUNE_SOFTMAX] = { "softmax", "soft", "noloss", "temperature spatial" },
-    [PRUNE_COST] = { "cost", NULL, "", "scale ratio noobj thresh" },
-    [PRUNE_CROP] = { "crop", NULL, "flip noadjust", "angle saturation exposure shift" },
-    [PRUNE_ROUTE] = { "route", NULL, "", "" },
-    [PRUNE_SHORTCUT] = { "shortcut", NULL, "", "alpha beta" },
-    [PRUNE_UPSAMPLE] = { "upsample", NULL, "", "scale" },
-    [PRUNE_REORG] = { "reorg", NULL, "flatten", "" },
-    [PRUNE_ACTIVATION] = { "activation", NULL, "", "" },
-    [PRUNE_LOGISTIC] = { "logistic", NULL, "", "" },
-    [PRUNE_L2NORM] = { "l2norm", NULL, "", "" },
-    [PRUNE_NORMALIZATION] = { "normalization", "lrn", "", "alpha beta kappa" },
-    [PRUNE_DETECTION] = { "detection", NULL, "rescore softmax sqrt max forced random reorg", "coord_scale object_scale noobject_scale class_scale jitter" },
-    [PRUNE_REGION] = { "region", NULL, "log sqrt softmax background rescore classfix absolute random bias_match",
-                       "jitter thresh coord_scale object_scale noobject_scale mask_scale class_scale" },
-    [PRUNE_YOLO] = { "yolo", NULL, "random", "jitter ignore_thresh truth_thresh" },
-    [PRUNE_ISEG] = { "iseg", NULL, "", "" },
-    [PRUNE_RNN] = { "rnn", NULL, "shortcut", "" },
-    [PRUNE_GRU] = { "gru", NULL, "tanh", "" },
-    [PRUNE_LSTM] = { "lstm", NULL, "", "" },
-    [PRUNE_CRNN] = { "crnn", NULL, "shortcut", "" },
+    [PRUNE_UNKNOWN] = { "unknown", NULL, "", "", "" },
+    [PRUNE_CONVOLUTIONAL] = { "convolutional", "conv", "binary xnor bin_output sway rotate stretch stretch_sway", "dot", "" },
+    [PRUNE_DECONVOLUTIONAL] = { "deconvolutional", "deconv", "", "", "" },
+    [PRUNE_CONNECTED] = { "connected", "conn", "", "", "" },
+    [PRUNE_LOCAL] = { "local", NULL, "", "", "" },
+    [PRUNE_BATCHNORM] = { "batchnorm", NULL, "", "", "" },
+    [PRUNE_MAXPOOL] = { "maxpool", "max", "", "", "" },
+    [PRUNE_AVGPOOL] = { "avgpool", "avg", "", "", "" },
+    [PRUNE_DROPOUT] = { "dropout", NULL, "", "probability", "" },
+    [PRUNE_SOFTMAX] = { "softmax", "soft", "noloss", "temperature spatial", "" },
+    [PRUNE_COST] = { "cost", NULL, "", "scale ratio noobj thresh", "" },
+    [PRUNE_CROP] = { "crop", NULL, "flip noadjust", "angle saturation exposure shift", "" },
+    [PRUNE_ROUTE] = { "route", NULL, "", "", "" },
+    [PRUNE_SHORTCUT] = { "shortcut", NULL, "", "alpha beta", "" },
+    [PRUNE_UPSAMPLE] = { "upsample", NULL, "", "scale", "" },
+    [PRUNE_REORG] = { "reorg", NULL, "flatten extra", "", "" },
+    [PRUNE_ACTIVATION] = { "activation", NULL, "", "", "" },
+    [PRUNE_LOGISTIC] = { "logistic", NULL, "", "", "" },
+    [PRUNE_L2NORM] = { "l2norm", NULL, "", "", "" },
+    [PRUNE_NORMALIZATION] = { "normalization", "lrn", "", "alpha beta kappa", "" },
+    [PRUNE_DETECTION] = { "detection", NULL, "rescore softmax sqrt max forced reorg", "coord_scale object_scale noobject_scale class_scale jitter", "random" },
+    [PRUNE_REGION] = { "region", NULL, "log sqrt softmax background rescore classfix absolute bias_match",
+                       "jitter thresh coord_scale object_scale noobject_scale mask_scale class_scale", "random" },
+    [PRUNE_YOLO] = { "yolo", NULL, "", "jitter ignore_thresh truth_thresh", "random" },
+    [PRUNE_ISEG] = { "iseg", NULL, "", "", "" },
+    [PRUNE_RNN] = { "rnn", NULL, "shortcut", "", "" },
+    [PRUNE_GRU] = { "gru", NULL, "tanh", "", "" },
+    [PRUNE_LSTM] = { "lstm", NULL, "", "", "" },
+    [PRUNE_CRNN] = { "crnn", NULL, "shortcut", "", "" },
+    [PRUNE_REORG3D] = { "reorg3d", NULL, "", "", "" },
+    [PRUNE_SCALE_CHANNELS] = { "scale_channels", NULL, "", "", "" },
+    [PRUNE_SAM] = { "sam", NULL, "", "", "" },
+    [PRUNE_LOCAL_AVGPOOL] = { "local_avgpool", "local_avg", "", "", "" },
+    [PRUNE_IMPLICIT] = { "implicit", NULL, "", "mean std", "" },
+    [PRUNE_GAUSSIAN_YOLO] = { "Gaussian_yolo", NULL, "", "jitter ignore_thresh truth_thresh", "random" },
+    [PRUNE_CONTRASTIVE] = { "contrastive", NULL, "", "temperature", "" },
+    [PRUNE_CONV_LSTM] = { "conv_lstm", NULL, "shortcut", "", "" },
+    [PRUNE_HISTORY] = { "history", NULL, "", "", "" },
+    [PRUNE_EMPTY] = { "empty", "silence", "", "", "" },
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
@@ -65,10 +76,12 @@ static const struct foreign_key {
     { PRUNE_ROUTE, "groups", "1" }, { PRUNE_ROUTE, "group_id", NULL },
     { PRUNE_SHORTCUT, "weights_type", "none" },
     { PRUNE_CONVOLUTIONAL, "stride_x", NULL }, { PRUNE_CONVOLUTIONAL, "stride_y", NULL }, { PRUNE_CONVOLUTIONAL, "dilation", "1" },
-    { PRUNE_CONVOLUTIONAL, "antialiasing", "0" }, { PRUNE_CONVOLUTIONAL, "share_index", NULL },
+    { PRUNE_CONVOLUTIONAL, "antialiasing", "0" }, { PRUNE_CONVOLUTIONAL, "share_index", NULL }, { PRUNE_CONVOLUTIONAL, "cbn", "0" },
+    { PRUNE_CONVOLUTIONAL, "bin_output", "0" }, { PRUNE_CONVOLUTIONAL, "sway", "0" }, { PRUNE_CONVOLUTIONAL, "rotate", "0" },
+    { PRUNE_CONVOLUTIONAL, "stretch", "0" }, { PRUNE_CONVOLUTIONAL, "stretch_sway", "0" },
     { PRUNE_MAXPOOL, "stride_x", NULL }, { PRUNE_MAXPOOL, "stride_y", NULL }, { PRUNE_MAXPOOL, "maxpool_depth", "0" },
     { PRUNE_MAXPOOL, "antialiasing", "0" },
-    { PRUNE_CRNN, "hidden", NULL }, { PRUNE_CRNN, "output", NULL },
+    { PRUNE_CRNN, "hidden", NULL }, { PRUNE_CRNN, "output", NULL }, { PRUNE_YOLO, "new_coords", "0" },
 };
 enum { N_FOREIGN_KEYS = sizeof foreign_keys / sizeof *foreign_keys };
 
@@ -110,13 +123,20 @@ static int check_numbers(const struct prune_cfg *cfg, const struct prune_section
     return PRUNE_OK;
 }
 
-static int check_foreign(const struct prune_cfg *cfg, const struct prune_section *section, enum prune_kind kind)
+int prune_graph_is_foreign(struct prune_graph *graph, const struct prune_section *section)
+{
+    if (graph->dialect == PRUNE_THIS_DARKNET) return 0;
+    if (!graph->foreign) graph->foreign = section;
+    return 1;
+}
+
+static int check_foreign(struct prune_graph *graph, const struct prune_section *section, enum prune_kind kind)
 {
     for (int i = 0; i < N_FOREIGN_KEYS; i++) {
         const struct foreign_key *key = &foreign_keys[i];
         const char *value = key->kind == kind ? prune_cfg_find(section, key->name) : NULL;
-        if (value && (!key->neutral || strcmp(value, key->neutral)))
-            return prune_cfg_fail(PRUNE_ERR_UNSUPPORTED, cfg, section, key->name, "%s=%.40s is not known to this Darknet, which would ignore it", key->name, value);
+        if (value && (!key->neutral || strcmp(value, key->neutral)) && !prune_graph_is_foreign(graph, section))
+            return prune_cfg_fail(PRUNE_ERR_UNSUPPORTED, graph->cfg, section, key->name, "%s=%.40s is not known to this Darknet, which would ignore it", key->name, value);
     }
     return PRUNE_OK;
 }
@@ -130,16 +150,21 @@ static int net_int(const struct prune_cfg *cfg, const char *name, int fallback, 
     return prune_cfg_fail(PRUNE_ERR_RANGE, cfg, &cfg->sections[0], name, "%s=%d: must be at least %d", name, *value, low);
 }
 
-static int check_policy(const struct prune_cfg *cfg)
+static int check_policy(struct prune_graph *graph)
 {
+    const struct prune_cfg *cfg = graph->cfg;
     const struct prune_section *net = &cfg->sections[0];
     const char *const known[] = { "constant", "step", "steps", "exp", "poly", "sigmoid", "random", NULL };
     const char *policy = prune_cfg_find(net, "policy");
     if (!policy) return PRUNE_OK;
     int i = 0, step, code;
     while (known[i] && strcmp(known[i], policy)) i++;
-    if (!known[i])
-        return prune_cfg_fail(PRUNE_ERR_RANGE, cfg, net, "policy", "policy=%.40s: must be one of constant step steps exp poly sigmoid random", policy);
+    if (!known[i]) {
+        int sgdr = !strcmp(policy, "sgdr") && prune_graph_is_foreign(graph, net);
+        if (sgdr) return PRUNE_OK;
+        return prune_cfg_fail(PRUNE_ERR_RANGE, cfg, net, "policy", "policy=%.40s: must be one of constant step steps exp poly sigmoid random%s", policy,
+                              graph->dialect == PRUNE_THIS_DARKNET ? "" : " sgdr");
+    }
     if (!strcmp(policy, "step")) return net_int(cfg, "step", 1, 1, &step);
     if (strcmp(policy, "steps")) return PRUNE_OK;
 
@@ -149,7 +174,7 @@ static int check_policy(const struct prune_cfg *cfg)
     if ((code = prune_cfg_list(cfg, net, "scales", 0, &scales, &n_scales))) goto done;
     if (!steps || !scales)
         code = prune_cfg_fail(PRUNE_ERR_FORMAT, cfg, net, "policy", "policy=steps needs %s=", steps ? "scales" : "steps");
-    else if (n_steps != n_scales)
+    else if (n_steps != n_scales && !(n_steps < n_scales && prune_graph_is_foreign(graph, net)))    /* AlexeyAB's does not look at more */
         code = prune_cfg_fail(PRUNE_ERR_SHAPE, cfg, net, "scales", "scales= has %d numbers for the %d of steps=; must be as many", n_scales, n_steps);
 done:
     free(steps);
@@ -157,7 +182,7 @@ done:
     return code;
 }
 
-/* Also gives the images per pass of one layer, which Darknet multiplies with its outputs in an int. */
+/* Also gives the images per pass of one layer, which Darknet multiplies with its outputs in an int; 1 if it is not to be run here. */
 static int build_net(struct prune_graph *graph, int *images)
 {
     const struct prune_cfg *cfg = graph->cfg;
@@ -173,9 +198,10 @@ static int build_net(struct prune_graph *graph, int *images)
     if ((code = net_int(cfg, "height", 0, 0, &graph->h))) return code;
     if ((code = net_int(cfg, "channels", 0, 0, &graph->c))) return code;
     if ((code = net_int(cfg, "inputs", 0, 0, &inputs))) return code;
-    if (graph->batch < graph->subdivisions)
+    if (graph->batch < graph->subdivisions && !prune_graph_is_foreign(graph, net))      /* AlexeyAB's takes 1 image per pass then */
         return prune_cfg_fail(PRUNE_ERR_RANGE, cfg, net, "batch", "batch=%d is below subdivisions=%d; must be at least that", graph->batch, graph->subdivisions);
-    if (__builtin_mul_overflow(graph->batch / graph->subdivisions, time_steps, images))
+    *images = 1;
+    if (graph->dialect == PRUNE_THIS_DARKNET && __builtin_mul_overflow(graph->batch / graph->subdivisions, time_steps, images))
         return prune_cfg_fail(PRUNE_ERR_RANGE, cfg, net, "time_steps", "batch / subdivisions * time_steps is beyond %d", INT_MAX);
 
     int pixels;
@@ -186,7 +212,7 @@ static int build_net(struct prune_graph *graph, int *images)
     if (pixels && inputs && pixels != inputs)
         return prune_cfg_fail(PRUNE_ERR_SHAPE, cfg, net, "inputs", "inputs=%d is not width * height * channels, %d", inputs, pixels);
     graph->inputs = (size_t)(inputs ? inputs : pixels);
-    return check_policy(cfg);
+    return check_policy(graph);
 }
 
 /* --------------------------------------------------------------------------------------------------------- layers -- */
@@ -208,7 +234,7 @@ static int finish_node(struct prune_layer *layer, int images)
     if (!flat && (__builtin_mul_overflow(layer->out_w, layer->out_h, &outputs) || __builtin_mul_overflow(outputs, layer->out_c, &outputs)))
         return too_large(layer, "outputs");
     if (outputs > INT_MAX) return too_large(layer, "outputs");
-    if (outputs < 1) return prune_cfg_fail(PRUNE_ERR_SHAPE, layer->cfg, layer->section, NULL, "has no output");
+    if (outputs < 1 && node->kind != PRUNE_UNKNOWN) return prune_cfg_fail(PRUNE_ERR_SHAPE, layer->cfg, layer->section, NULL, "has no output");
     if (__builtin_mul_overflow(outputs, images, &all) || all > INT_MAX) return too_large(layer, "outputs in one pass (times batch / subdivisions * time_steps)");
     if (layer->n_weights > INT_MAX) return too_large(layer, "weights");
     if (layer->n_biases > INT_MAX) return too_large(layer, "biases");
@@ -222,7 +248,8 @@ static int finish_node(struct prune_layer *layer, int images)
     node->macs = (uint64_t)layer->n_weights * (uint64_t)layer->uses;   /* below 2^62: uses are pixels of an input or output */
     if (node->kind == PRUNE_ROUTE) node->inputs = node->outputs;
     int dontsave, code = prune_cfg_int(layer->cfg, layer->section, "dontsave", 0, &dontsave);
-    node->n_floats = dontsave ? 0 : node->n_weights + node->n_biases;
+    int saved = node->share < 0 && (!dontsave || layer->graph->dialect == PRUNE_ALEXEYAB);  /* whose save knows no such key */
+    node->n_floats = saved ? node->n_weights + node->n_biases : 0;
     return code;
 }
 
@@ -236,33 +263,38 @@ static int build_node(struct prune_graph *graph, int index, int images)
 
     node->section = section;
     node->kind = kind_of(section->kind);
-    if (node->kind == PRUNE_UNKNOWN)
+    if ((node->kind == PRUNE_UNKNOWN || node->kind >= PRUNE_REORG3D) && !prune_graph_is_foreign(graph, section))
         return prune_fail(PRUNE_ERR_UNSUPPORTED, "%s:%d: layer %d %.40s is not known to this Darknet", cfg->path, section->line, index, section->kind);
     node->w = before ? before->out_w : graph->w;
     node->h = before ? before->out_h : graph->h;
     node->c = before ? before->out_c : graph->c;
     node->inputs = before ? before->outputs : graph->inputs;
 
+    int reads = node->kind != PRUNE_ROUTE && node->kind != PRUNE_IMPLICIT && node->kind != PRUNE_UNKNOWN;
+    if (before && before->kind == PRUNE_UNKNOWN && reads)
+        return prune_cfg_fail(PRUNE_ERR_UNSUPPORTED, cfg, section, NULL, "reads layer %d %.40s, whose kind is not known", index - 1, before->section->kind);
+
     if ((code = check_numbers(cfg, section, kinds[node->kind].wholes, 1))) return code;
+    if ((code = check_numbers(cfg, section, kinds[node->kind].switches, graph->dialect == PRUNE_THIS_DARKNET))) return code;
     if ((code = check_numbers(cfg, section, kinds[node->kind].reals, 0))) return code;
     if ((code = check_numbers(cfg, section, layer_wholes, 1))) return code;
     if ((code = check_numbers(cfg, section, layer_reals, 0))) return code;
-    if ((code = check_foreign(cfg, section, node->kind))) return code;
+    if ((code = check_foreign(graph, section, node->kind))) return code;
 
     struct prune_layer layer = { .cfg = cfg, .section = section, .graph = graph, .node = node, .index = index };
     if ((code = prune_layer_shape(&layer))) return code;
     if ((code = finish_node(&layer, images))) return code;
 
     if ((code = prune_cfg_int(cfg, section, "numload", 0, &numload))) return code;
-    if (node->kind == PRUNE_CONVOLUTIONAL && (numload < 0 || numload > node->filters))
+    if (node->kind == PRUNE_CONVOLUTIONAL && graph->dialect != PRUNE_ALEXEYAB && (numload < 0 || numload > node->filters))
         return prune_cfg_fail(PRUNE_ERR_RANGE, cfg, section, "numload", "numload=%d: must be 0 to filters=%d", numload, node->filters);
     return PRUNE_OK;
 }
 
-int prune_graph_build(struct prune_graph *graph, const struct prune_cfg *cfg)
+int prune_graph_build(struct prune_graph *graph, const struct prune_cfg *cfg, enum prune_dialect dialect)
 {
     int images = 0, costs = 0, code;
-    *graph = (struct prune_graph){ .cfg = cfg };
+    *graph = (struct prune_graph){ .cfg = cfg, .dialect = dialect };
     if ((code = build_net(graph, &images))) goto done;
 
     int n = cfg->n_sections - 1;
@@ -282,6 +314,27 @@ int prune_graph_build(struct prune_graph *graph, const struct prune_cfg *cfg)
 done:
     if (code) prune_graph_free(graph);
     return code;
+}
+
+/* A weight file of so many bytes, with the short or the long header. */
+static int has_floats(uint64_t bytes, uint64_t floats)
+{
+    return bytes == 16 + 4 * floats || bytes == 20 + 4 * floats;
+}
+
+int prune_graph_build_any(struct prune_graph *graph, const struct prune_cfg *cfg, uint64_t weights_bytes)
+{
+    uint64_t floats = 0, more = 0;
+    int code = prune_graph_build(graph, cfg, PRUNE_PJREDDIE);
+    if (code) return code;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const struct prune_node *node = &graph->nodes[i];
+        floats += node->n_floats;
+        if (node->kind == PRUNE_BATCHNORM) more += (uint64_t)node->c;      /* biases, which only AlexeyAB's saves */
+    }
+    if (!graph->foreign && (has_floats(weights_bytes, floats) || !has_floats(weights_bytes, floats + more))) return PRUNE_OK;
+    prune_graph_free(graph);
+    return prune_graph_build(graph, cfg, PRUNE_ALEXEYAB);
 }
 
 void prune_graph_free(struct prune_graph *graph)

@@ -5,8 +5,18 @@
 #include "prune.h"
 #include "prune_hooks.h"
 
+/* Pruning of filters and channels (host_structure.c). */
+struct prune_coupled {
+    struct prune_cfg cfg;
+    struct prune_graph graph;
+    struct prune_channels channels;
+    struct prune_structure structure;
+    float *groups;                  /* (group, 2), as in the state: whether it is silent, its score */
+};
+
 struct prune {
     struct prune_settings settings;
+    struct prune_coupled *coupled;  /* granularity filter and channel; else NULL */
     struct prune_tensor *tensors;   /* of the layers that are pruned; none if pruning is not configured */
     int n_tensors;
     struct prune_array *arrays;     /* what the optimizer and the recovery rule hold, for the state */
@@ -23,12 +33,42 @@ struct prune {
  * nothing is pruned, but the state (momentum and the like) is still kept beside saved weights, so that `prune train` resumes. */
 int prune_attach(network *net, const struct prune_cfg *cfg, const struct prune_settings *settings);
 
-/* Fraction of zeros among prunable weights. */
+/* Fraction of zeros among prunable weights, or of what the budget is in that is gone; and what the steps so far have aimed at. */
 double prune_sparsity_now(const struct prune *prune);
+double prune_target_now(const struct prune *prune);
+
+/* Masks from what is exactly zero, for weights that come without a .prune file. */
+void prune_masks_from_zeros(struct prune *prune);
+
+int prune_coupled_attach(struct prune *prune, const network *net, const char *cfg_path);
+void prune_coupled_free(struct prune *prune);
+void prune_coupled_to_state(struct prune_coupled *coupled);
+int prune_coupled_from_state(struct prune_coupled *coupled);    /* returns whether the weights agree with it */
+int prune_coupled_step(struct prune *prune, network *net, int t, struct prune_step *done);
+/* After name_final.weights is saved: writes name_compact.cfg and .weights; does nothing for other names. */
+int prune_coupled_compact(const struct prune_coupled *coupled, const char *filename);
 
 /* Verbs; argv[0] is the verb. Each returns PRUNE_OK or an error. */
 int prune_train_command(int argc, char **argv);
 int prune_eval_command(int argc, char **argv);
+int prune_scan_command(int argc, char **argv);
+int prune_compact_command(int argc, char **argv);
+int prune_once_command(int argc, char **argv);      /* `darknet prune <cfg> <weights>`: argv[0] is the cfg */
+
+/* Parts of the last, for the automatic limit. Weights and kernels: masks model->weights; limits[layer] in place of the settings' sparsity if not NULL. Filters and channels: sets
+ * model->removed. */
+int prune_once_weights(struct prune_model *model, const struct prune_settings *settings, const double *limits);
+int prune_once_choose(struct prune_model *model, const struct prune_settings *settings, const double *scores, struct prune_size *size);
+
+struct prune_limit_options {
+    const char *weights_path, *data_path;
+    const struct prune_settings *settings;
+    double drop;                    /* percentage points of accuracy that may be lost */
+    size_t images;                  /* of the validation set, the first so many */
+};
+
+/* Prunes as far as the accuracy allows (host_scan.c): changes model->weights and model->removed, ready to be written. */
+int prune_limit_auto(struct prune_model *model, const struct prune_limit_options *options, struct prune_folding *folding);
 
 /* The training and the validation sets as batches (host_batches.c). */
 struct prune_batches {
@@ -56,6 +96,30 @@ struct prune_score {
 
 /* Accuracy over the whole set, `net->batch` images at a time. */
 int prune_evaluate(network *net, struct prune_batches *batches, struct prune_score *score);
+
+/* A network in memory that is only looked at (host_live.c). */
+struct prune_live {
+    const struct prune_model *model;
+    network *net;
+    struct prune_params *params, *updates;  /* n layers: views into it */
+    struct prune_data data;
+    struct prune_images images;
+    struct prune_batches batches;
+    int detector;                           /* its images come from `paths` and have no class */
+    char **paths;
+    int n_paths;
+};
+
+/* `training`: the training set, shuffled, or the validation set in its order. `why` names what needs it, for the fault line. */
+int prune_live_open(struct prune_live *live, const struct prune_model *model, const char *weights_path, const char *data_path, int training, const char *why);
+void prune_live_free(struct prune_live *live);
+void prune_live_load(struct prune_live *live, const struct prune_params *params);   /* copies them into the network */
+int prune_live_observe(struct prune_live *live, struct prune_observed *observed);   /* until it is full */
+int prune_live_taylor(struct prune_live *live, enum prune_granularity granularity, size_t images, double *scores); /* batch-norm's statistics change */
+int prune_live_score(struct prune_live *live, size_t images, struct prune_score *score); /* over the first `images`, 0: all */
+
+/* Where a layer's numbers are; NULL where it has none. */
+void prune_view_layer(const layer *l, struct prune_params *params, struct prune_params *updates);
 
 /* What a training run writes down, and draws (chart.c). */
 struct prune_log_row {

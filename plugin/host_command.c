@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int report_command(int argc, char **argv);
 static int help_command(int argc, char **argv);
@@ -33,19 +34,40 @@ static const struct verb {
       "  -threads n  BLAS threads [all]\n"
       "\n"
       "example: darknet prune eval mnist.data lenet.cfg lenet_final.weights -json\n" },
-    { "report", report_command, "<cfg> <weights>", "weights, zeros, MACs, bytes and an energy estimate per layer",
+    { "compact", prune_compact_command, "<cfg> <weights>", "what can go without any output changing goes, for any Darknet",
+      "Looks for channels that are always the same (rows of zeros, what follows from them) or that nothing reads (columns of zeros), takes what\n"
+      "they add into later biases, and removes them. Weights pruned in training, by weight, kernel, filter or channel, become smaller so.\n"
+      "Writes name_compact.cfg and name_compact.weights beside <weights>.\n"
+      "\n"
+      "  -out name  writes name.cfg and name.weights\n"
+      "  -version1  header with a 32-bit count of images, for 32-bit builds of Darknet\n"
+      "\n"
+      "example: darknet prune compact lenet.cfg lenet_final.weights\n" },
+    { "scan", prune_scan_command, "<data> <cfg> <weights>", "accuracy with one layer pruned at a time, and a limit for each",
+      "  -granularity g  weight, kernel: layers; filter, channel: families of coupled channels [weight]\n"
+      "  -criterion c    what goes first (see darknet prune help keys)\n"
+      "  -drop points    what a layer alone may cost, in percentage points of accuracy [0.5]\n"
+      "  -images n       of the validation set, the first n [all]\n"
+      "  -json           the table as JSON\n"
+      "  -svg file       and a chart\n"
+      "\n"
+      "example: darknet prune scan mnist.data lenet.cfg lenet_final.weights -granularity filter\n" },
+    { "report", report_command, "<cfg> [<weights>]", "weights, zeros, MACs, bytes and an energy estimate per layer",
+      "Reads cfgs of all forks.\n"
+      "  -groups    which channels are coupled, and why some cannot be pruned; needs no <weights>\n"
       "  -json      the same as JSON\n"
       "  -svg file  and a chart of the layers\n"
       "\n"
       "example: darknet prune report lenet.cfg lenet_final.weights\n" },
-    { "help", help_command, "[<verb> | keys]", "this, or more about a verb, or the pruning keys", "" },
+    { "help", help_command, "[<verb> | once | keys]", "this, or more about a verb, pruning without one, or the pruning keys", "" },
 };
 enum { N_VERBS = sizeof verbs / sizeof *verbs };
 
 static void print_usage(FILE *out)
 {
-    fputs("usage: darknet prune <verb> ...\n\n", out);
-    for (int i = 0; i < N_VERBS; i++) fprintf(out, "  %-6s %-25s %s\n", verbs[i].name, verbs[i].words, verbs[i].summary);
+    fputs("usage: darknet prune <cfg> <weights> [options]   prune trained weights without training (darknet prune help once)\n"
+          "       darknet prune <verb> ...\n\n", out);
+    for (int i = 0; i < N_VERBS; i++) fprintf(out, "  %-7s %-25s %s\n", verbs[i].name, verbs[i].words, verbs[i].summary);
     fputs("\nDarknet's own trainers (classifier, detector, cifar) prune too, given a cfg with prune_ keys: darknet prune help keys\n", out);
 }
 
@@ -66,6 +88,30 @@ static void print_keys(void)
          "example:\n\n  [net]\n  prune_sparsity=.95\n  prune_steps=20\n  prune_recover=.1");
 }
 
+static void print_once(void)
+{
+    puts("darknet prune <cfg> <weights> [options]\n\n"
+         "Prunes trained weights without training. Reads cfgs of all forks. Writes name_pruned.cfg and name_pruned.weights beside <weights>.\n"
+         "With -granularity filter or channel the network becomes smaller and loads in every Darknet and in OpenCV; with weight or\n"
+         "kernel it keeps its shape and has zeros in it.\n\n"
+         "  -granularity g  weight, kernel, filter or channel [weight]\n"
+         "  -sparsity s     share that goes, of weights or of channels\n"
+         "  -macs m         filter, channel: share of the multiply-accumulates that stays; -weights w the same of weights\n"
+         "  -criterion c    what goes first; apoz, entropy and taylor look at images of -data\n"
+         "  -scope s        how the layers share it\n"
+         "  -round n        layers keep multiples of n channels, where they have them [8]\n"
+         "  -limit auto     as much as the accuracy on -data's validation set allows\n"
+         "  -drop points    with -limit auto: percentage points of accuracy that may be lost [0.5]\n"
+         "  -data file      a data file, as for train\n"
+         "  -images n       how many of its images are looked at [1000]\n"
+         "  -seed n         for criterion random [1]\n"
+         "  -out name       writes name.cfg and name.weights\n"
+         "  -masked file    and the weights in their old shape, with zeros where channels went\n"
+         "  -version1       header with a 32-bit count of images, for 32-bit builds of Darknet\n"
+         "and the other pruning keys without prune_ (see darknet prune help keys)\n\n"
+         "example: darknet prune yolov3.cfg yolov3.weights -granularity filter -sparsity .5");
+}
+
 static int help_command(int argc, char **argv)
 {
     if (argc > 2) return prune_fail(PRUNE_ERR_USAGE, "one word too many: %s", argv[2]);
@@ -75,6 +121,10 @@ static int help_command(int argc, char **argv)
     }
     if (!strcmp(argv[1], "keys")) {
         print_keys();
+        return PRUNE_OK;
+    }
+    if (!strcmp(argv[1], "once")) {
+        print_once();
         return PRUNE_OK;
     }
     const struct verb *verb = find_verb(argv[1]);
@@ -97,13 +147,11 @@ static int write_svg(const char *path, const struct prune_graph *graph, const st
 static int report_command(int argc, char **argv)
 {
     const char *words[2] = { NULL, NULL }, *svg = NULL;
-    int n_words = 0, json = 0;
-    struct prune_cfg cfg = { 0 };
-    struct prune_graph graph = { 0 };
-    struct prune_weights weights = { 0 };
-    struct prune_settings settings;
+    int n_words = 0, json = 0, groups = 0;
+    struct prune_model model;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "-json")) json = 1;
+        else if (!strcmp(argv[i], "-groups")) groups = 1;
         else if (!strcmp(argv[i], "-svg")) {
             if (++i == argc) return prune_fail(PRUNE_ERR_USAGE, "-svg needs a file");
             svg = argv[i];
@@ -111,19 +159,23 @@ static int report_command(int argc, char **argv)
         else if (n_words == 2) return prune_fail(PRUNE_ERR_USAGE, "one word too many: %s", argv[i]);
         else words[n_words++] = argv[i];
     }
-    if (n_words < 2) return prune_fail(PRUNE_ERR_USAGE, "report needs <cfg> <weights>");
-    prune_settings_default(&settings);
-    int code = prune_cfg_read(&cfg, words[0]);
-    if (!code) code = prune_settings_from_cfg(&settings, &cfg);
-    if (!code) code = prune_graph_build(&graph, &cfg);
-    if (!code) code = prune_weights_read(&weights, &graph, words[1]);
-    if (!code) code = json ? prune_report_json(stdout, &graph, &weights) : prune_report_text(stdout, &graph, &weights);
+    if (n_words < 2 && !(groups && n_words == 1)) return prune_fail(PRUNE_ERR_USAGE, "report needs <cfg> <weights>, or <cfg> -groups");
+    int code = prune_model_open(&model, words[0], words[1]);
+    if (code) return code;
+    if (groups) code = prune_channels_print(stdout, &model.channels);
+    else if (json) code = prune_report_json(stdout, &model.graph, &model.weights);
+    else code = prune_report_text(stdout, &model.graph, &model.weights);
     if (!code && fflush(stdout)) code = prune_fail(PRUNE_ERR_IO, "cannot write the report: %s", strerror(errno));
-    if (!code && svg) code = write_svg(svg, &graph, &weights);
-    prune_weights_free(&weights);
-    prune_graph_free(&graph);
-    prune_cfg_free(&cfg);
+    if (!code && svg && words[1]) code = write_svg(svg, &model.graph, &model.weights);
+    prune_model_free(&model);
     return code;
+}
+
+/* `darknet prune <cfg> <weights>` has no verb: what ends in .cfg, or is a file, is none. */
+static int is_file(const char *word)
+{
+    size_t length = strlen(word);
+    return access(word, F_OK) == 0 || (length > 4 && !strcmp(word + length - 4, ".cfg"));
 }
 
 int run_prune(int argc, char **argv)
@@ -134,7 +186,7 @@ int run_prune(int argc, char **argv)
         return 2;
     }
     const struct verb *verb = find_verb(argv[2]);
-    int code = verb ? verb->run(argc - 2, argv + 2) : prune_fail(PRUNE_ERR_USAGE, "no verb %s (see darknet prune help)", argv[2]);
+    int code = verb ? verb->run(argc - 2, argv + 2) : is_file(argv[2]) ? prune_once_command(argc - 2, argv + 2) : prune_fail(PRUNE_ERR_USAGE, "no verb %s (see darknet prune help)", argv[2]);
     if (code == PRUNE_ERR_USAGE) return 2;
     return code ? 1 : 0;
 }

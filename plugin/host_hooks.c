@@ -36,6 +36,8 @@ static int add_tensor(struct prune *prune, const network *net, int index, const 
         tensor->kh = tensor->kw = 1;
     }
     tensor->n = (size_t)tensor->out * (size_t)tensor->in * (size_t)tensor->kh * (size_t)tensor->kw;
+    tensor->unit = prune->settings.granularity == PRUNE_KERNEL ? tensor->kh * tensor->kw : 1;
+    tensor->criterion = prune->settings.criterion;
     tensor->weights = l->weights;
     tensor->momentum = l->weight_updates;
     tensor->moment1 = l->m;
@@ -59,7 +61,7 @@ static void add_array(struct prune *prune, int layer, enum prune_role role, floa
     if (values) prune->arrays[prune->n_arrays++] = (struct prune_array){ layer, role, n, values, tensor };
 }
 
-enum { ARRAYS_PER_LAYER = 10 };
+enum { ARRAYS_PER_LAYER = 16 };
 
 /* Everything that update_convolutional_layer and update_connected_layer carry from one iteration to the next, beside the weights. */
 static void add_arrays(struct prune *prune, const layer *l, int index)
@@ -87,11 +89,12 @@ static int attach_layers(struct prune *prune, const network *net, const struct p
 {
     size_t n = (size_t)net->n;
     prune->tensors = calloc(n, sizeof *prune->tensors);
-    prune->arrays = calloc(n * ARRAYS_PER_LAYER, sizeof *prune->arrays);
+    prune->arrays = calloc(n * ARRAYS_PER_LAYER + 1, sizeof *prune->arrays);
     prune->rates = calloc(n, sizeof *prune->rates);
     if (!prune->tensors || !prune->arrays || !prune->rates) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     int kinds[2] = { 0, 0 };
-    for (int i = 0; i < net->n && prune->settings.configured; i++) {
+    int channels = prune->settings.granularity == PRUNE_FILTER || prune->settings.granularity == PRUNE_CHANNEL;
+    for (int i = 0; i < net->n && prune->settings.configured && !channels; i++) {
         const layer *l = &net->layers[i];
         float limit;
         const char *why = prune_settings_layer(&cfg->sections[i + 1], &limit) ? refusal(l) : NULL;
@@ -101,14 +104,14 @@ static int attach_layers(struct prune *prune, const network *net, const struct p
         int code = add_tensor(prune, net, i, &cfg->sections[i + 1]);
         if (code) return code;
     }
-    if (prune->settings.configured && prune->n_tensors == 0)
+    if (prune->settings.configured && prune->n_tensors == 0 && !channels)
         return prune_fail(PRUNE_ERR_UNSUPPORTED, "%s: there is nothing to prune: no convolutional or connected layer without prune=0", cfg->path);
     if (!kinds[0] || !kinds[1]) prune->settings.order = PRUNE_TOGETHER;         /* an order of one kind is none */
     for (int i = 0; i < net->n; i++) {
         LAYER_TYPE type = net->layers[i].type;
         if (type == CONVOLUTIONAL || type == DECONVOLUTIONAL || type == CONNECTED || type == LOCAL) add_arrays(prune, &net->layers[i], i);
     }
-    return PRUNE_OK;
+    return prune->settings.configured && channels ? prune_coupled_attach(prune, net, cfg->path) : PRUNE_OK;
 }
 
 /* The settings as one line, and a checksum of which layers are pruned, how large they are and how far they go. */
@@ -122,6 +125,11 @@ static void describe(struct prune *prune)
         char text[128];
         int length = snprintf(text, sizeof text, "%d %d %d %d %d %a;", tensor->layer, tensor->out, tensor->in, tensor->kh, tensor->kw, (double)tensor->limit);
         sum = (uint32_t)crc32(sum, (const unsigned char *)text, (uInt)length);
+    }
+    for (int g = 0; prune->coupled && g < prune->coupled->channels.n_groups; g++) {
+        const struct prune_group *group = &prune->coupled->channels.groups[g];
+        const int32_t facts[] = { group->pin != PRUNE_FREE, group->family, group->n_members };
+        sum = (uint32_t)crc32(sum, (const unsigned char *)facts, sizeof facts);
     }
     size_t used = strlen(line);
     snprintf(line + used, sizeof prune->state.settings - used, " layers=%08x", sum);
@@ -140,8 +148,9 @@ int prune_attach(network *net, const struct prune_cfg *cfg, const struct prune_s
     net->prune->settings = *settings;
     prune_settings_default_end(&net->prune->settings, net->max_batches);
     net->prune->state.best_top1 = -1;
-    int code = attach_layers(net->prune, net, cfg);
-    describe(net->prune);
+    int code = settings->configured ? prune_settings_resolve(&net->prune->settings) : PRUNE_OK;
+    if (!code) code = attach_layers(net->prune, net, cfg);
+    if (!code) describe(net->prune);
     if (code) prune_net_free(net);
     return code;
 }
@@ -156,6 +165,7 @@ void prune_net_free(network *net)
         free(prune->tensors[i].memory);
     }
     prune_output_abandon(&prune->pending);
+    prune_coupled_free(prune);
     free(prune->tensors);
     free(prune->arrays);
     free(prune->rates);
@@ -163,14 +173,26 @@ void prune_net_free(network *net)
     net->prune = NULL;
 }
 
+static int is_pruned(const struct prune *prune)
+{
+    return prune && (prune->n_tensors || prune->coupled);
+}
+
 double prune_sparsity_now(const struct prune *prune)
 {
+    if (prune->coupled) return prune_structure_share(&prune->coupled->structure, &prune->settings);
     double all = 0, active = 0;
     for (int i = 0; i < prune->n_tensors; i++) {
         all += (double)prune->tensors[i].n;
         active += (double)prune->tensors[i].active;
     }
     return all > 0 ? 1 - active / all : 0;
+}
+
+double prune_target_now(const struct prune *prune)
+{
+    if (!prune->coupled) return prune_mask_target(prune->tensors, prune->n_tensors, &prune->settings, prune->state.step);
+    return prune_schedule_target(prune->settings.curve, prune_settings_removed(&prune->settings), prune->state.step, prune->settings.steps);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- parser -- */
@@ -200,7 +222,7 @@ static int settings_of(const char *cfgfile, struct prune_cfg *cfg, struct prune_
     if (!mentions_pruning(cfgfile)) return 0;
     int code = prune_cfg_read(cfg, cfgfile);
     if (!code) code = prune_settings_from_cfg(settings, cfg);
-    if (!code) code = prune_graph_build(&graph, cfg);
+    if (!code) code = prune_graph_build(&graph, cfg, PRUNE_THIS_DARKNET);
     prune_graph_free(&graph);
     if (code) exit(1);
     return settings->configured || settings->layer_limits;
@@ -230,9 +252,16 @@ void prune_net_ready(network *net, char *cfgfile)
 
 /* ----------------------------------------------------------------------------------------------------- weight files -- */
 
+void prune_masks_from_zeros(struct prune *prune)
+{
+    if (prune->coupled) prune_structure_from_zeros(&prune->coupled->structure);
+    for (int i = 0; i < prune->n_tensors; i++) prune_mask_from_zeros(&prune->tensors[i]);
+}
+
 /* `darknet average` and the like write other weights over a net whose masks say something else. */
 static int zeros_agree(const struct prune *prune)
 {
+    if (prune->coupled && !prune_coupled_from_state(prune->coupled)) return 0;
     for (int i = 0; i < prune->n_tensors; i++)
         for (size_t j = 0; j < prune->tensors[i].n; j++)
             if (!prune->tensors[i].mask[j] && prune->tensors[i].weights[j] != 0) return 0;
@@ -259,7 +288,7 @@ void prune_after_load(network *net, char *filename, int start, int cutoff)
     }
     prune->state = (struct prune_state){ .best_top1 = -1 };
     describe(prune);
-    for (int i = 0; i < prune->n_tensors; i++) prune_mask_from_zeros(&prune->tensors[i]);
+    prune_masks_from_zeros(prune);
 }
 
 void prune_before_commit(network *net, char *temporary, char *filename, int cutoff)
@@ -267,9 +296,10 @@ void prune_before_commit(network *net, char *temporary, char *filename, int cuto
     struct prune *prune = net->prune;
     if (!prune || cutoff < net->n) return;
     int iteration = (int)get_current_batch(net);
-    if (prune->n_tensors && prune->state.step < prune->settings.steps && iteration > 0 && iteration >= net->max_batches && net->max_batches > 0)
+    if (is_pruned(prune) && prune->state.step < prune->settings.steps && iteration > 0 && iteration >= net->max_batches && net->max_batches > 0)
         prune_note("%s: only %d of %d steps have run; -clear would have counted iterations from 0", filename, prune->state.step, prune->settings.steps);
     prune->state.optimizer_t = *net->t;
+    if (prune->coupled) prune_coupled_to_state(prune->coupled);
     char *path = prune_state_path(filename);
     int code = path ? prune_state_adopt(filename) : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     if (!code) code = prune_output_open(&prune->pending, path);
@@ -284,8 +314,10 @@ void prune_before_commit(network *net, char *temporary, char *filename, int cuto
 
 void prune_after_save(network *net, char *filename)
 {
-    (void)filename;
-    if (net->prune && net->prune->pending.temporary && prune_output_commit(&net->prune->pending)) exit(1);
+    struct prune *prune = net->prune;
+    if (!prune) return;
+    if (prune->pending.temporary && prune_output_commit(&prune->pending)) exit(1);
+    if (prune->coupled && prune->state.step == prune->settings.steps && prune_coupled_compact(prune->coupled, filename)) exit(1);
 }
 
 /* --------------------------------------------------------------------------------------------------------- updates -- */
@@ -313,7 +345,8 @@ static void let_go(network *net, enum prune_kind kind)
 static void run_step(network *net, int t, int iteration)
 {
     struct prune *prune = net->prune;
-    if (prune_mask_step(prune->tensors, prune->n_tensors, &prune->settings, t, &prune->last)) exit(1);
+    int code = prune->coupled ? prune_coupled_step(prune, net, t, &prune->last) : prune_mask_step(prune->tensors, prune->n_tensors, &prune->settings, t, &prune->last);
+    if (code) exit(1);
     prune->state.step = t;
     prune_note("step %d/%d iteration %d target %.4f achieved %.4f pruned %zu recovered %zu loss %.4f", t, prune->settings.steps, iteration,
                prune->last.target, prune->last.achieved, prune->last.pruned, prune->last.recovered, (double)*net->cost / net->batch);
@@ -322,7 +355,7 @@ static void run_step(network *net, int t, int iteration)
 void prune_before_update(network *net)
 {
     struct prune *prune = net->prune;
-    if (!prune || !prune->n_tensors) return;
+    if (!is_pruned(prune)) return;
     if (prune->found == PRUNE_OTHER_SETTINGS) {         /* said when it matters: a net that is only looked at needs no schedule */
         prune_note("the weights were saved with other pruning settings: their zeros stay pruned, the schedule begins by the iteration count");
         prune->found = PRUNE_ABSENT;
@@ -337,6 +370,7 @@ void prune_before_update(network *net)
     if (due > prune->state.step && prune->settings.order != PRUNE_TOGETHER)     /* no kind may miss its last step */
         for (int t = prune->state.step + 1; t < due; t++) run_step(net, t, iteration);
     if (due > prune->state.step) run_step(net, due, iteration);
+    if (prune->coupled) prune_structure_hold(&prune->coupled->structure);
     for (int i = 0; i < prune->n_tensors; i++) prune_mask_before_update(&prune->tensors[i], prune->settings.rule);
     enum prune_kind fixed = prune_schedule_fixed(&prune->settings, iteration);
     if (fixed != PRUNE_UNKNOWN) hold_fixed(net, fixed);
@@ -345,7 +379,7 @@ void prune_before_update(network *net)
 void prune_after_update(network *net)
 {
     struct prune *prune = net->prune;
-    if (!prune || !prune->n_tensors) return;
+    if (!is_pruned(prune)) return;
     enum prune_kind fixed = prune_schedule_fixed(&prune->settings, (int)get_current_batch(net));
     if (fixed != PRUNE_UNKNOWN) let_go(net, fixed);
     for (int i = 0; i < prune->n_tensors; i++) prune_mask_after_update(&prune->tensors[i], prune->settings.rule);

@@ -157,11 +157,12 @@ static int job_open(struct job *job, int argc, char **argv, int training)
     prune_settings_default(&options->settings);
     code = prune_settings_from_cfg(&options->settings, &job->cfg);
     if (!code) code = parse_words(options, argc, argv, training);
-    if (!code) code = prune_graph_build(&job->graph, &job->cfg);
+    if (!code) code = prune_graph_build(&job->graph, &job->cfg, PRUNE_THIS_DARKNET);
     if (code) return code;
     int max_batches = options->iterations ? options->iterations : job->graph.max_batches;
     if (training && max_batches < 1) return prune_fail(PRUNE_ERR_RANGE, "%s: max_batches=%d: train needs an end (or -iterations)", options->cfg, max_batches);
-    if (training && options->settings.configured) code = prune_settings_finish(&options->settings, max_batches);
+    if (training && options->settings.configured) code = prune_settings_resolve(&options->settings);
+    if (!code && training && options->settings.configured) code = prune_settings_finish(&options->settings, max_batches);
     if (!code) code = prune_data_read(&job->data, options->data, training);
     if (!code && training) code = prune_images_read(&job->train, &job->data, 1);
     if (!code) code = prune_images_read(&job->valid, &job->data, 0);
@@ -417,9 +418,9 @@ static int begin(struct run *run)
         if (code) goto done;
         prune = job->net->prune;
         memcpy(prune->state.settings, settings, sizeof settings);
-        for (int i = 0; i < prune->n_tensors; i++) prune_mask_from_zeros(&prune->tensors[i]);
+        prune_masks_from_zeros(prune);
         for (int i = 0; i < prune->n_arrays; i++)
-            if (prune->arrays[i].role != PRUNE_MEMORY) memset(prune->arrays[i].values, 0, prune->arrays[i].n * sizeof(float));
+            if (prune->arrays[i].role < PRUNE_MEMORY) memset(prune->arrays[i].values, 0, prune->arrays[i].n * sizeof(float));
         *job->net->t = 0;
         if ((int)get_current_batch(job->net) >= job->net->max_batches) {
             code = prune_fail(PRUNE_ERR_RANGE, "%s is at iteration %zu already, of %d: -clear counts from 0", options->weights, get_current_batch(job->net), job->net->max_batches);
@@ -483,7 +484,7 @@ static int end_epoch(struct run *run, int iteration, struct prune_log_row *row)
             row->loss, row->sparsity, score.top1, score.loss);
     prune->state.loss_sum = 0;
     prune->state.loss_iterations = 0;
-    int final_sparsity = prune->n_tensors == 0 || prune->state.step == prune->settings.steps;
+    int final_sparsity = (!prune->n_tensors && !prune->coupled) || prune->state.step == prune->settings.steps;
     if (final_sparsity && score.top1 > (double)prune->state.best_top1) {
         prune->state.best_top1 = (float)score.top1;
         save(run, "_best.weights");
@@ -520,7 +521,7 @@ static int train(struct run *run)
         int epoch_ends = iteration == net->max_batches || *net->seen / (uint64_t)images != (*net->seen - per_iteration) / (uint64_t)images;
         int stepped = prune->state.step != step;
         if (epoch_ends || stepped) {
-            double target = prune_mask_target(prune->tensors, prune->n_tensors, &prune->settings, prune->state.step);
+            double target = prune_target_now(prune);
             struct prune_log_row row = { iteration, prune->state.loss_sum / (double)prune->state.loss_iterations, (double)get_current_rate(net),
                                          target, prune_sparsity_now(prune), stepped ? (double)prune->last.recovered : -1, -1, -1 };
             if (epoch_ends && (code = end_epoch(run, iteration, &row))) return code;

@@ -24,10 +24,13 @@ static void zero_all_pruned(struct prune_tensor *tensor)
 
 void prune_mask_from_zeros(struct prune_tensor *tensor)
 {
+    size_t unit = prune_tensor_unit(tensor);
     tensor->active = 0;
-    for (size_t i = 0; i < tensor->n; i++) {
-        tensor->mask[i] = tensor->weights[i] != 0;
-        tensor->active += tensor->mask[i];
+    for (size_t i = 0; i < tensor->n; i += unit) {
+        int active = 0;
+        for (size_t j = i; j < i + unit; j++) active |= tensor->weights[j] != 0;
+        memset(&tensor->mask[i], active, unit);
+        tensor->active += active ? unit : 0;
     }
     if (tensor->memory) memset(tensor->memory, 0, tensor->n * sizeof *tensor->memory);
     zero_all_pruned(tensor);            /* -0 becomes 0 */
@@ -66,32 +69,53 @@ static uint32_t key_of(float positive)
     return key;
 }
 
-/* Negated comparisons, so that NaN is never a candidate. */
+static float memory_size(const struct prune_tensor *tensor, enum prune_criterion criterion, size_t i)
+{
+    if (tensor->unit > 1) return prune_tensor_size(criterion, &tensor->memory[i * (size_t)tensor->unit], (size_t)tensor->unit);
+    return tensor->memory[i] < 0 ? -tensor->memory[i] : tensor->memory[i];
+}
+
+static float predicted_fall(const struct prune_tensor *tensor, size_t i)
+{
+    if (tensor->unit <= 1) return tensor->memory[i] * tensor->momentum[i];
+    size_t unit = (size_t)tensor->unit;
+    double sum = 0;
+    for (size_t j = i * unit; j < (i + 1) * unit; j++) sum += (double)tensor->memory[j] * (double)tensor->momentum[j];
+    return (float)sum;
+}
+
+static int is_pruned(const struct prune_tensor *tensor, size_t i)
+{
+    return tensor->mask[tensor->unit > 1 ? i * (size_t)tensor->unit : i] == PRUNED;
+}
+
+/* Comparisons that fail with NaN, so that it is never a candidate. */
 static uint32_t key_gradient(const struct prune_tensor *tensor, size_t i, float bar)
 {
-    float sum = tensor->memory[i] < 0 ? -tensor->memory[i] : tensor->memory[i];
-    return tensor->mask[i] == PRUNED && sum > bar ? key_of(sum) : 0;
+    float sum = memory_size(tensor, PRUNE_L2, i);
+    return is_pruned(tensor, i) && sum > bar ? key_of(sum) : 0;
 }
 
 static uint32_t key_restore(const struct prune_tensor *tensor, size_t i, float bar)
 {
-    float fall = tensor->memory[i] * tensor->momentum[i];
-    return tensor->mask[i] == PRUNED && fall > bar ? key_of(fall) : 0;
+    float fall = predicted_fall(tensor, i);
+    return is_pruned(tensor, i) && fall > bar ? key_of(fall) : 0;
 }
 
 static uint32_t key_shadow(const struct prune_tensor *tensor, size_t i, float bar)
 {
-    float size = tensor->memory[i] < 0 ? -tensor->memory[i] : tensor->memory[i];
-    return tensor->mask[i] == PRUNED && size > bar * SHADOW_BAND ? key_of(size) : 0;
+    float size = memory_size(tensor, tensor->criterion, i);
+    return is_pruned(tensor, i) && size > bar * SHADOW_BAND ? key_of(size) : 0;
 }
 
-/* The size of the weakest weight that would survive without recovery; `keep` is no more than are active. */
+/* What the weakest unit is worth that would survive without recovery; `keep` is no more than are active. */
 static float weakest_of(struct prune_tensor *tensor, size_t keep)
 {
     struct prune_cut cut;
     prune_select_cut(&tensor, 1, prune_key_active, 0, keep, &cut);
     uint32_t key = cut.key;
-    for (size_t i = 0; i < tensor->n && cut.candidates <= keep; i++) {  /* all survive: the cut has no key, and it is the smallest */
+    size_t units = tensor->n / prune_tensor_unit(tensor);
+    for (size_t i = 0; i < units && cut.candidates <= keep; i++) {      /* all survive: the cut has no key, and it is the smallest */
         uint32_t other = prune_key_active(tensor, i, 0);
         if (other && (!key || other < key)) key = other;
     }
@@ -101,7 +125,7 @@ static float weakest_of(struct prune_tensor *tensor, size_t keep)
     return size;
 }
 
-/* Marks the `most` best candidates as returning; returns how many there were to mark. */
+/* Marks the best candidates, of `most` weights together, as returning; returns how many weights there were to mark. */
 static size_t mark_returning(struct prune_tensor *tensor, enum prune_rule rule, size_t keep, size_t most)
 {
     static const prune_key keys[] = { NULL, key_gradient, key_restore, key_shadow };
@@ -111,15 +135,16 @@ static size_t mark_returning(struct prune_tensor *tensor, enum prune_rule rule, 
     if (rule == PRUNE_SHADOW) bar = weakest_of(tensor, keep);
     prune_select_cut(&tensor, 1, keys[rule], bar, most, &cut);
     size_t ties = most > cut.above ? most - cut.above : 0, marked = 0;
-    for (size_t i = 0; i < tensor->n; i++) {
+    size_t unit = prune_tensor_unit(tensor), units = tensor->n / unit;
+    for (size_t i = 0; i < units; i++) {
         uint32_t key = keys[rule](tensor, i, bar);
         if (!key || key < cut.key) continue;
-        if (key == cut.key && ties-- == 0) {
-            ties = 0;
-            continue;
+        if (key == cut.key) {
+            if (ties == 0) continue;
+            ties -= unit;
         }
-        tensor->mask[i] = RETURNING;
-        marked++;
+        memset(&tensor->mask[i * unit], RETURNING, unit);
+        marked += unit;
     }
     return marked;
 }
@@ -134,24 +159,27 @@ static void forget(struct prune_tensor *tensor, size_t i)
     if (tensor->moment2) tensor->moment2[i] = 0;
 }
 
-/* Keeps the `keep` largest active weights of a tensor; ties go to the first. Returns how many were pruned. */
+/* Keeps the largest active units of a tensor, of `keep` weights together; ties go to the first. Returns how many weights were pruned. */
 static size_t prune_smallest(struct prune_tensor *tensor, enum prune_rule rule, size_t keep)
 {
     struct prune_cut cut;
     prune_select_cut(&tensor, 1, prune_key_active, 0, keep, &cut);
     if (cut.candidates <= keep) return 0;
     size_t ties = keep - cut.above, pruned = 0;
-    for (size_t i = 0; i < tensor->n; i++) {
+    size_t unit = prune_tensor_unit(tensor), units = tensor->n / unit;
+    for (size_t i = 0; i < units; i++) {
         uint32_t key = prune_key_active(tensor, i, 0);
         if (!key || key > cut.key) continue;
         if (key == cut.key && ties) {
-            ties--;
+            ties -= unit;
             continue;
         }
-        if (tensor->memory) tensor->memory[i] = rule == PRUNE_GRADIENT ? 0 : tensor->weights[i];
-        tensor->mask[i] = PRUNED;
-        forget(tensor, i);
-        pruned++;
+        for (size_t j = i * unit; j < (i + 1) * unit; j++) {
+            if (tensor->memory) tensor->memory[j] = rule == PRUNE_GRADIENT ? 0 : tensor->weights[j];
+            tensor->mask[j] = PRUNED;
+            forget(tensor, j);
+        }
+        pruned += unit;
     }
     return pruned;
 }
@@ -169,7 +197,8 @@ static void bring_back(struct prune_tensor *tensor, enum prune_rule rule)
 
 static void step_tensor(struct prune_tensor *tensor, enum prune_rule rule, size_t keep, double rho, struct prune_step *done)
 {
-    size_t returning = mark_returning(tensor, rule, keep, (size_t)(rho * (double)keep));
+    size_t unit = prune_tensor_unit(tensor);
+    size_t returning = mark_returning(tensor, rule, keep, (size_t)(rho * (double)(keep / unit)) * unit);
     size_t pruned = prune_smallest(tensor, rule, keep - returning);
     done->recovered += returning;
     done->pruned += pruned;

@@ -1,6 +1,9 @@
 /* prune.h - pruning for Darknet: the public interface, in the order in which data flows
  *
- *   cfg text -> graph -> weight files -> output files -> settings -> schedule -> tensors -> selection -> scope -> mask -> state -> data -> report
+ *   cfg text -> graph -> channels -> weight files -> output files -> settings -> schedule
+ *   weights:  -> tensors -> selection -> scope -> mask -> state
+ *   channels: -> criteria -> budget -> silence -> constants -> compaction
+ *   -> data -> report
  *
  * Nothing here knows darknet.h: the core works on plain arrays, cfg text and weight files, so that every part can be
  * tested alone. Only the files named host_*.c see Darknet's own structures.
@@ -87,7 +90,23 @@ enum prune_kind {               /* what a layer is; names as in prune_kind_name 
     PRUNE_UNKNOWN, PRUNE_CONVOLUTIONAL, PRUNE_DECONVOLUTIONAL, PRUNE_CONNECTED, PRUNE_LOCAL, PRUNE_BATCHNORM, PRUNE_MAXPOOL,
     PRUNE_AVGPOOL, PRUNE_DROPOUT, PRUNE_SOFTMAX, PRUNE_COST, PRUNE_CROP, PRUNE_ROUTE, PRUNE_SHORTCUT, PRUNE_UPSAMPLE, PRUNE_REORG,
     PRUNE_ACTIVATION, PRUNE_LOGISTIC, PRUNE_L2NORM, PRUNE_NORMALIZATION, PRUNE_DETECTION, PRUNE_REGION, PRUNE_YOLO, PRUNE_ISEG,
-    PRUNE_RNN, PRUNE_GRU, PRUNE_LSTM, PRUNE_CRNN
+    PRUNE_RNN, PRUNE_GRU, PRUNE_LSTM, PRUNE_CRNN,
+    /* of AlexeyAB's and hank-ai's forks alone; their [reorg] is PRUNE_REORG, their [reorg3d] is this one */
+    PRUNE_REORG3D, PRUNE_SCALE_CHANNELS, PRUNE_SAM, PRUNE_LOCAL_AVGPOOL, PRUNE_IMPLICIT, PRUNE_GAUSSIAN_YOLO, PRUNE_CONTRASTIVE,
+    PRUNE_CONV_LSTM, PRUNE_HISTORY, PRUNE_EMPTY
+};
+
+enum prune_activation {         /* names as in cfgs; those from PRUNE_SWISH on are other forks' */
+    PRUNE_LINEAR_ACTIVATION, PRUNE_LOGISTIC_ACTIVATION, PRUNE_LOGGY, PRUNE_RELU, PRUNE_ELU, PRUNE_SELU, PRUNE_RELIE, PRUNE_RAMP, PRUNE_LEAKY,
+    PRUNE_TANH, PRUNE_PLSE, PRUNE_STAIR, PRUNE_HARDTAN, PRUNE_LHTAN,
+    PRUNE_SWISH, PRUNE_MISH, PRUNE_HARD_MISH, PRUNE_GELU, PRUNE_RELU6, PRUNE_REVLEAKY,
+    PRUNE_NORM_CHANNELS, PRUNE_NORM_CHANNELS_SOFTMAX, PRUNE_NORM_CHANNELS_SOFTMAX_MAXVAL  /* of all channels together, so prune_activate knows them not */
+};
+
+enum prune_dialect {            /* whose cfg it is */
+    PRUNE_THIS_DARKNET,         /* pjreddie's, which this Darknet is: what it does not know is a fault */
+    PRUNE_PJREDDIE,             /* a cfg that is only rewritten, never run: kinds and keys of all forks are understood, and unknown kinds are let through */
+    PRUNE_ALEXEYAB              /* the same; and a [batchnorm] saves biases too, before its scales */
 };
 
 struct prune_node {             /* one layer, as the cfg text says it */
@@ -96,9 +115,19 @@ struct prune_node {             /* one layer, as the cfg text says it */
     int w, h, c;                /* input (c, h, w): the output of the layer before, or the network's input; all 0 when it is flat */
     int out_w, out_h, out_c;    /* output; all 0 when it is flat */
     size_t inputs, outputs;     /* floats per image */
-    int filters, size, stride, pad, groups; /* convolutional and the like; pad in pixels (maxpool: both sides together); groups 1 unless said */
+    int filters, size, stride, pad, groups; /* convolutional and the like; pad in pixels (maxpool: both sides together); groups 1 unless said; of a
+                                 * route the slices that each input is cut into, of which it takes number group_id */
+    int stride_x, stride_y, dilation;   /* = stride, stride, 1 unless said */
+    int group_id;
+    int antialiasing;           /* a blur follows, inside of the layer, that takes over the stride */
+    int reverse;                /* reorg, reorg3d, upsample with a negative stride */
+    int share;                  /* convolutional: the layer whose weights (and biases and batch-norm) it uses and does not save, or -1 */
+    int per_channel;            /* shortcut with weights: n_weights = (n_from + 1) * out_c, block by block, else n_from + 1 */
+    int normalization;          /* shortcut's weights are used as: 0 they are, 1 relu and sum, 2 softmax over the inputs */
+    int scale_wh;               /* scale_channels: the layer before is (1, h, w) and scales places, not channels */
+    enum prune_activation activation;
     int batch_normalize;
-    int *from, n_from;          /* route and shortcut: absolute layer indices */
+    int *from, n_from;          /* route, shortcut, scale_channels, sam: absolute layer indices */
     size_t n_weights;           /* entries of weight matrices: convolutional filters * c/groups * size * size, connected outputs * inputs */
     size_t n_biases;            /* all others in a .weights file: biases, and scales, means and variances where batch_normalize */
     size_t n_floats;            /* what the layer takes in a .weights file; 0 with dontsave */
@@ -113,23 +142,119 @@ struct prune_graph {
     int batch, subdivisions, max_batches; /* as the cfg says them */
     int w, h, c;                /* network input */
     size_t inputs;
+    enum prune_dialect dialect;
+    const struct prune_section *foreign; /* the first section with a kind, key or value that this Darknet does not know, or NULL */
 };
 
 const char *prune_kind_name(enum prune_kind kind); /* "convolutional" */
+const char *prune_activation_name(enum prune_activation activation);
+
+/* f(x), as Darknet computes it, in double. */
+double prune_activate(enum prune_activation activation, double x);
 
 /* Works out every layer's shape from the text alone. What Darknet would crash on, read out of bounds or silently take for something
  * else is refused in one line with file, line and layer: an unknown section, groups that do not divide, a route or shortcut to a layer that is not
  * there, steps without as many scales, batch < subdivisions, anchors that do not fit, an activation it does not know, keys of other forks that change
- * shapes, sizes below 1 or beyond what its ints hold. `cfg` must outlive the graph. */
-int prune_graph_build(struct prune_graph *graph, const struct prune_cfg *cfg);
+ * shapes, sizes below 1 or beyond what its ints hold. `cfg` must outlive the graph.
+ * In a dialect that is not this Darknet's, an unknown section is taken for a layer without weights and without an output; that another layer reads it is a fault. */
+int prune_graph_build(struct prune_graph *graph, const struct prune_cfg *cfg, enum prune_dialect dialect);
 void prune_graph_free(struct prune_graph *graph);
+
+/* The dialect for a cfg that is only rewritten: AlexeyAB's if something in it is only known there, or if only so a weight file of `weights_bytes` (0: not known) fits a
+ * [batchnorm]; else pjreddie's. Builds the graph with it. */
+int prune_graph_build_any(struct prune_graph *graph, const struct prune_cfg *cfg, uint64_t weights_bytes);
+
+/* ---------------------------------------------------------------------------------------------------- channels -- */
+
+/* Which channels can only go together. A layer's output is a row of channels: out_c of them, or where it is flat, its outputs one by one. Every channel belongs to one
+ * coupled group; a group goes as a whole or stays, and then what is left still fits together in every Darknet:
+ *   convolutional     channels of its own. groups=: channels at the same place of each group are one group, of the input and of the output. Depthwise (groups = input
+ *                     channels): output j goes with input j*c/n, and groups= shrinks
+ *   share_index       its inputs and outputs go with those of the layer whose weights it uses
+ *   shortcut          channel k goes with channel k of every input, as far as both have it
+ *   route             passes on; groups=: channels at the same place of each slice go together
+ *   reorg             blocks of stride^2 input channels and all that is made of them (reverse: output j with inputs j + t*c/stride^2)
+ *   reorg3d           input i with outputs i + m*c
+ *   scale_channels    channel i of what is scaled with gate i; sam the same
+ *   batchnorm, pooling, upsample, dropout, activation, crop, logistic, empty: pass on
+ * and some groups are pinned, for a reason that stands in the group. */
+
+enum prune_pin {
+    PRUNE_FREE,
+    PRUNE_PIN_INPUT,            /* the network's input */
+    PRUNE_PIN_OUTPUT,           /* no layer reads it: the network's output */
+    PRUNE_PIN_HEAD,             /* a head (yolo, region, detection, softmax, ...) fixes their number */
+    PRUNE_PIN_NEIGHBOURS,       /* normalization, l2norm and normalize_channels mix neighbours */
+    PRUNE_PIN_RECURRENT,        /* read or made by a recurrent layer */
+    PRUNE_PIN_BINARY,           /* xnor, binary, bin_output: a zero is no zero there */
+    PRUNE_PIN_SPATIAL,          /* the layer moves numbers between channels and places: reorg3d with reverse, reorg with flatten or extra, maxpool_depth, scale_wh, a route of unequal sizes, deform */
+    PRUNE_PIN_OWN_WEIGHTS,      /* implicit, history, contrastive: not understood well enough to be sliced */
+    PRUNE_PIN_UNSAVED,          /* weights are not in the file (dontsave, dontload), or are not trained */
+    PRUNE_PIN_CONSTANT,         /* an activation makes something else than 0 of 0, and a later layer cannot take that into its biases exactly */
+    PRUNE_PIN_EXEMPT,           /* prune=0 */
+    PRUNE_PIN_UNKNOWN           /* a section kind that is not known */
+};
+
+struct prune_member {           /* a channel that a layer has numbers of its own for: a filter, a row, a scale */
+    int layer, channel;
+};
+
+struct prune_group {
+    enum prune_pin pin;
+    int pin_layer;              /* the layer that asks for it, -1 the network's input */
+    int family;
+    int first_member, n_members; /* in channels->members; by layer, then channel */
+};
+
+/* Groups with as many members in the same layers: they compete with each other, and their number is what filters= says. */
+struct prune_family {
+    int n_groups;
+    int pinned;                 /* all of them are (families do not mix) */
+    int first_layer;            /* lowest layer with a member, -1 when there is none */
+    int per_layer;              /* channels that one group has in its most populous layer */
+    float limit;                /* prune_sparsity of a member's layer (the largest), or negative */
+};
+
+struct prune_channels {
+    const struct prune_graph *graph;
+    int *input;                 /* graph->c groups (graph->inputs when it is flat): the network's input */
+    int n_input;
+    int **group;                /* per layer: n_channels[layer] group numbers */
+    int *n_channels;            /* per layer: out_c, or outputs when it is flat */
+    struct prune_group *groups;
+    int n_groups;
+    struct prune_member *members;
+    int n_members;
+    struct prune_family *families;
+    int n_families;
+};
+
+int prune_channels_build(struct prune_channels *channels, const struct prune_graph *graph);
+void prune_channels_free(struct prune_channels *channels);
+
+/* The group of each channel that the layer reads from the one before it (or from the network's input), and how many. */
+const int *prune_channels_in(const struct prune_channels *channels, int layer, int *n);
+
+/* Why a group is pinned, as text: "layer 106 [yolo] fixes their number". Returns text. */
+char *prune_pin_text(const struct prune_channels *channels, const struct prune_group *group, char *text, size_t bytes);
+
+/* What is left without the groups of which removed[group] is not 0. `kept`, if not NULL, has n_nodes entries: the output channels that each layer keeps. */
+struct prune_size {
+    uint64_t channels;          /* members' channels of groups that are not pinned */
+    uint64_t weights, floats, macs; /* as in struct prune_node, over all layers */
+};
+void prune_channels_size(const struct prune_channels *channels, const uint8_t *removed, struct prune_size *size, int *kept);
+
+/* The families as a table: layers, channels, what they are coupled with, why pinned. */
+int prune_channels_print(FILE *out, const struct prune_channels *channels);
 
 /* ------------------------------------------------------------------------------------------------ weight files -- */
 
 /* The order of floats in a .weights file, per layer:
  *   convolutional, deconvolutional: biases, [scales, means, variances], weights
  *   connected: biases, weights, [scales, means, variances]
- *   batchnorm: scales, means, variances;  local: biases, weights;  recurrent: their inner layers in turn
+ *   batchnorm: scales, means, variances (AlexeyAB: biases first);  local: biases, weights;  recurrent: their inner layers in turn
+ *   shortcut with weights_type, implicit: weights
  * before them: int32 major, minor, revision, then seen: 64 bits if major*10+minor >= 2 (and both < 1000), else 32. */
 
 struct prune_weights {
@@ -148,6 +273,18 @@ struct prune_weights {
 int prune_weights_check(const struct prune_graph *graph, const char *path, int partial);
 int prune_weights_read(struct prune_weights *weights, const struct prune_graph *graph, const char *path);
 void prune_weights_free(struct prune_weights *weights);
+
+/* Where a layer's numbers are: views into a weight file's floats or into a running network; NULL where it has none, or not in one piece (recurrent). A layer with
+ * share_index has those of the layer it shares. */
+struct prune_params {
+    float *weights;             /* n_weights: convolutional (filters, c/groups, size, size); deconvolutional (c, filters, size, size); connected (outputs, inputs);
+                                 * local (place, filters, c, size, size); shortcut (n_from + 1[, out_c]) */
+    float *biases;              /* out_c; local (filters, place) */
+    float *scales, *means, *variances; /* out_c each, with batch-norm */
+};
+
+/* Fills params[0..n_nodes). */
+void prune_weights_params(const struct prune_weights *weights, const struct prune_graph *graph, struct prune_params *params);
 
 /* How many of a layer's n_weights are not 0; all, where the file does not have them (dontsave). */
 size_t prune_weights_nonzero(const struct prune_weights *weights, const struct prune_graph *graph, int layer);
@@ -169,15 +306,19 @@ void prune_output_abandon(struct prune_output *out); /* removes the temporary fi
 
 enum prune_curve { PRUNE_LOG, PRUNE_CUBIC, PRUNE_LINEAR, PRUNE_GEOMETRIC };
 enum prune_scope { PRUNE_LAYER, PRUNE_GLOBAL, PRUNE_LAMP, PRUNE_ERK };
-enum prune_criterion { PRUNE_MAGNITUDE };
+enum prune_criterion {
+    PRUNE_MAGNITUDE, PRUNE_L1, PRUNE_L2, PRUNE_APOZ, PRUNE_ENTROPY, PRUNE_GAMMA, PRUNE_FOLDED, PRUNE_TAYLOR, PRUNE_FPGM, PRUNE_RANDOM
+};
 enum prune_rule { PRUNE_NONE, PRUNE_GRADIENT, PRUNE_RESTORE, PRUNE_SHADOW };
 enum prune_order { PRUNE_TOGETHER, PRUNE_CONVOLUTIONAL_THEN_CONNECTED };
-enum prune_granularity { PRUNE_WEIGHT };
+enum prune_granularity { PRUNE_WEIGHT, PRUNE_KERNEL, PRUNE_FILTER, PRUNE_CHANNEL };
 
 struct prune_settings {
     int configured;             /* some prune_* key of [net] or option was given */
     int layer_limits;           /* some layer has a prune_sparsity of its own */
-    float sparsity;             /* s_max in [0,1): final fraction of zeros among prunable weights */
+    unsigned given;             /* which rows of the table in settings.c: some defaults depend on the granularity */
+    float sparsity;             /* s_max in [0,1): final fraction of zeros among prunable weights; filter, channel: of free channels that are gone */
+    float weights, macs;        /* filter, channel: share of all weights, or MACs, that stays, in place of sparsity; 0: not given */
     int steps;                  /* T, 1..10000 */
     float recover;              /* rho in [0,1]: largest share of a step's survivors that may be weights that come back */
     int start, end;             /* iterations; end -1 = 0.7 * max_batches */
@@ -187,6 +328,7 @@ struct prune_settings {
     enum prune_rule rule;
     enum prune_order order;
     enum prune_granularity granularity;
+    int round;                  /* filter, channel: layers keep a multiple of so many channels, where they have them */
 };
 
 void prune_settings_default(struct prune_settings *settings);
@@ -199,6 +341,12 @@ int prune_settings_layer(const struct prune_section *section, float *limit);
 
 /* One option of the command line, its name without dash: `sparsity`, `steps`, ... (the keys without "prune_"). Returns 1 if it was one of ours and taken, 0 if the name is unknown, negative on a bad value. */
 int prune_settings_option(struct prune_settings *settings, const char *name, const char *value);
+
+/* Once all is given: fills what depends on the granularity and was not given, and refuses what does not go with it. */
+int prune_settings_resolve(struct prune_settings *settings);
+
+/* 1 - the share that stays in the end, of whatever the budget is given in. */
+double prune_settings_removed(const struct prune_settings *settings);
 
 /* Fills `end` where it was not given. */
 void prune_settings_default_end(struct prune_settings *settings, int max_batches);
@@ -251,6 +399,8 @@ struct prune_tensor {
     enum prune_kind kind;       /* PRUNE_CONVOLUTIONAL or PRUNE_CONNECTED */
     int out, in, kh, kw;        /* (out, in, kh, kw); `in` per group; connected: kh = kw = 1 */
     size_t n;                   /* out * in * kh * kw */
+    int unit;                   /* so many weights in a row share one fate; divides n. 0 and 1: each has its own; kh * kw: kernels (Mao et al., 2017) */
+    enum prune_criterion criterion; /* what a unit of several is worth: PRUNE_L1 the sum of |w|, all others the root of the sum of w^2 */
     float *weights;             /* n, view */
     float *momentum;            /* n, view: Darknet's weight_updates, which holds momentum * old + (negative gradient) between backward and update */
     float *moment1, *moment2;   /* n, views: Adam's, or NULL */
@@ -260,17 +410,24 @@ struct prune_tensor {
     float limit;                /* own s_max (layer key prune_sparsity), or negative: shares the network's */
 };
 
+/* `unit`, 1 where it is 0. Masks of one unit are equal outside of prune_mask_step, so `active` is a multiple of it. */
+size_t prune_tensor_unit(const struct prune_tensor *tensor);
+
+/* What `unit` numbers in a row are worth together: PRUNE_L1 the sum of their sizes, else the root of the sum of their squares; of one, its size. Added up in double; NaN
+ * if one of them is. */
+float prune_tensor_size(enum prune_criterion criterion, const float *values, size_t unit);
+
 /* ---------------------------------------------------------------------------------------------------- selection -- */
 
 /* The k largest of many without sorting or copying them: a radix histogram over 32-bit keys, three passes (11, 11 and 10 bits).
- * A key function gives candidate i of a tensor its key, or 0 when i is no candidate; `bar` is whatever it compares with. */
+ * A key function gives unit i of a tensor its key, or 0 when it is no candidate; `bar` is whatever it compares with. */
 typedef uint32_t (*prune_key)(const struct prune_tensor *tensor, size_t i, float bar);
 
-uint32_t prune_key_active(const struct prune_tensor *tensor, size_t i, float bar); /* active weights by |w| */
+uint32_t prune_key_active(const struct prune_tensor *tensor, size_t i, float bar); /* active units by what they are worth; weights by |w| */
 
-struct prune_cut {
-    uint32_t key;               /* fewer than k candidates have a larger key, at least k have this or a larger one; 0 if there are no more than k */
-    size_t above;               /* candidates with a larger key */
+struct prune_cut {              /* in weights: a unit counts as many as it has */
+    uint32_t key;               /* fewer than k have a larger key, at least k have this or a larger one; 0 if there are no more than k */
+    size_t above;               /* with a larger key */
     size_t candidates;
 };
 
@@ -278,14 +435,16 @@ void prune_select_cut(struct prune_tensor *const *tensors, int n_tensors, prune_
 
 /* ------------------------------------------------------------------------------------------------------- scope -- */
 
-/* How many weights each tensor keeps, so that exactly round((1-target)*n) survive: of all that share the budget, or with scope `layer` of each.
- * Only active weights compete: keep[i] never exceeds tensor i's active count (then fewer survive). In the network-wide scopes no tensor
- * ends with none: each keeps a tenth of the average density and 32 weights, as far as it has them and the budget allows.
+/* How many weights each tensor keeps, a multiple of its unit, so that exactly round((1-target)*n/unit) units survive: of all that share the budget, or with scope
+ * `layer` of each tensor. Where units of several sizes share a budget, g the greatest that divides all: no more than round((1-target)*n/g)*g weights survive, and as many
+ * whole units, in the order of the scope, as fit: what is missing is less than the largest unit.
+ * Only active units compete: keep[i] never exceeds tensor i's active count (then fewer survive). In the network-wide scopes no tensor
+ * ends with none: each keeps a tenth of the average density and 32 units, as far as it has them and the budget allows.
  *   layer   every tensor the same sparsity
- *   global  one threshold on |w|
- *   lamp    one threshold on w_u^2 / sum of w_v^2 over w_u and what ranks above it             Lee et al., 2021, eq. 5
+ *   global  one threshold on |w|, or on what a unit is worth
+ *   lamp    one threshold on w_u^2 / sum of w_v^2 over w_u and what ranks above it (of units: of what they are worth)     Lee et al., 2021, eq. 5
  *   erk     density in proportion to (out + in + kh + kw) / n, connected (out + in) / n       Mocanu et al., 2018; Evci et al., 2020
- * While it runs, lamp holds 4 bytes more per weight, and 4 more per weight of the largest tensor. */
+ * While it runs, lamp holds 4 bytes more per unit, and 4 more per unit of the tensor with the most. */
 int prune_scope_keep(enum prune_scope scope, double target, struct prune_tensor *const *tensors, int n_tensors, size_t *keep);
 
 /* -------------------------------------------------------------------------------------------------------- mask -- */
@@ -294,7 +453,9 @@ int prune_scope_keep(enum prune_scope scope, double target, struct prune_tensor 
  *   none      nothing, none
  *   gradient  the sum of its negative gradients since the last step; where that is largest, starting again from 0     Evci et al., 2020
  *   restore   its value when pruned; where the predicted fall of the loss, negative gradient * value, is largest and above 0, at that value
- *   shadow    a value that goes on training; where it has grown past the weights it would replace, by the band 1.1/0.9     Guo et al., 2016 */
+ *   shadow    a value that goes on training; where it has grown past the weights it would replace, by the band 1.1/0.9     Guo et al., 2016
+ * Units come back whole, judged by the root of the sum of the squares of their weights' sums (gradient), by the sum of their weights' falls (restore) and by what the trained
+ * values are worth together (shadow). */
 
 struct prune_step {             /* what one step did, summed over tensors */
     int t;
@@ -317,8 +478,166 @@ void prune_mask_before_update(struct prune_tensor *tensor, enum prune_rule rule)
  * pruned weights, their momentum and their moments are exactly 0. */
 void prune_mask_after_update(struct prune_tensor *tensor, enum prune_rule rule);
 
-/* Mask from exact zeros, for weights that come without a .prune file. */
+/* Mask from exact zeros, for weights that come without a .prune file. A unit is pruned if all of its weights are 0. */
 void prune_mask_from_zeros(struct prune_tensor *tensor);
+
+/* ---------------------------------------------------------------------------------------------------- criteria -- */
+
+/* What a coupled group is worth: the sum over its members, in each of which m is
+ *   l1      sum of |w| over the filter (row)                                Li et al., 2017
+ *   l2      root of the sum of w^2
+ *   apoz    1 - average percentage of zeros of its output (where the activation lets values below 0 through, those count as zeros)     Hu et al., 2016
+ *   entropy -sum p log p of its output's mean over each image, in 100 bins from smallest to largest     Luo and Wu, 2017
+ *   gamma   |batch-norm scale|; without batch-norm l2                       Liu et al., 2017
+ *   folded  l2 * |scale| / sqrt(variance), the filter as it is once batch-norm is folded into it; without batch-norm l2
+ *   taylor  (sum of g * w over filter, bias and scale)^2                    Molchanov et al., 2019, eq. 8
+ *   fpgm    sum of the distances to all other filters of its layer          He et al., 2019
+ *   random  uniform from the seed, one draw for the group
+ * With granularity channel, l1, l2 and taylor look at the weights that read the channel (columns) in place of those that make it. */
+
+/* What apoz and entropy have seen of every layer's outputs. */
+struct prune_observed {
+    const struct prune_channels *channels;
+    size_t images;              /* so far */
+    size_t most;                /* room for so many; further ones are not looked at */
+    uint64_t **zeros;           /* per layer with members: (channel) outputs that were 0 or below */
+    float **means;              /* per layer with members: (image, channel) mean of the output */
+};
+int prune_observed_open(struct prune_observed *observed, const struct prune_channels *channels, size_t images);
+/* outputs[layer]: (batch, outputs) as the network computed it; NULL entries are left out. */
+void prune_observed_add(struct prune_observed *observed, float *const *outputs, int batch);
+void prune_observed_free(struct prune_observed *observed);
+
+struct prune_evidence {         /* what criteria look at beside the weights; each may be NULL where its criterion is not asked for */
+    const struct prune_params *gradients;   /* taylor: as params, any sign, any common factor */
+    const struct prune_observed *observed;  /* apoz, entropy */
+    uint64_t seed;                          /* random */
+};
+
+/* scores: n_groups; pinned groups get 0. The sign is such that small goes first. */
+int prune_criteria_score(enum prune_criterion criterion, enum prune_granularity granularity, const struct prune_channels *channels,
+                         const struct prune_params *params, const struct prune_evidence *evidence, double *scores);
+
+/* ------------------------------------------------------------------------------------------------------ budget -- */
+
+enum prune_budget_kind { PRUNE_OF_CHANNELS, PRUNE_OF_WEIGHTS, PRUNE_OF_MACS };
+
+struct prune_budget {
+    enum prune_budget_kind kind;
+    double keep;                /* share that may stay: of the channels of free groups; of all weights; of all MACs */
+    enum prune_scope scope;     /* layer: every family the same share; global: one order over all families, by score / mean score of the family */
+    int round;                  /* channels per layer are kept in multiples of this where the family has that many; 1: any number */
+    double progress;            /* in a training, the share of their own limits that families with one have to reach by now, above 0; 0 and 1: all of it */
+};
+
+enum prune_fate { PRUNE_OPEN, PRUNE_STAYS, PRUNE_GOES };   /* a group whose fate is settled before */
+
+/* Which groups go, so that no more than the budget stays and as much as fits of it: lowest scores first, at least one group of each family stays, families with a limit
+ * of their own by that. `fates` (n_groups) may be NULL. With PRUNE_OF_WEIGHTS and _MACS the result is within 1 % below the budget, or as close as whole (rounded) groups come. A budget below
+ * what the pinned and the last groups need is PRUNE_ERR_RANGE; the line says the closest there is. */
+int prune_budget_choose(const struct prune_channels *channels, const double *scores, const struct prune_budget *budget, const uint8_t *fates,
+                        uint8_t *removed, struct prune_size *size);
+
+/* --------------------------------------------------------------------------------------- silence and constants -- */
+
+/* Makes the members of removed groups give exactly 0 before their activation: weights, biases, scales and means 0, variances 1. */
+void prune_silence(const struct prune_channels *channels, const struct prune_params *params, const uint8_t *removed);
+
+/* What became of constants that are not 0, added up over the layers that read them: a channel counts once for each layer with weights on it. Starts from what is in it. */
+struct prune_folding {
+    int constants;              /* = folded + dropped */
+    int folded, inexact;        /* taken into the reader's biases (or means); of these not exactly so, at its padded border */
+    int dropped;                /* not taken, because the reader cannot */
+    uint8_t *inexact_in;        /* n_nodes: readers with inexact ones; may be NULL */
+};
+
+/* One-shot: before the members of removed groups are silenced, what they give on average, act(bias), is added to the biases (or, with batch-norm, subtracted from the means)
+ * of every layer that reads it, through pooling, upsampling, routes and shortcuts. The weights that read it become 0, so that what is left does not depend on it any more. */
+int prune_fold(const struct prune_channels *channels, const struct prune_params *params, const uint8_t *removed, struct prune_folding *folding);
+
+/* Finds every group that can go without any output changing: nothing reads it (columns of zeros), or it always has the same value (rows of zeros, and what follows from them) and
+ * every reader can take that exactly. Repeats until none is left; changes `params` (folds, silences, makes the weights that read such groups 0) so that the network of the
+ * whole shape gives the same outputs as before. At least one group of each family stays; if none were needed, it is silent. Groups that are in `removed` before go in any case. */
+int prune_dead(const struct prune_channels *channels, const struct prune_params *params, uint8_t *removed, struct prune_folding *folding);
+
+/* ---------------------------------------------------------------------------------------------------- structure -- */
+
+/* Filters and channels that are pruned while training goes on. */
+struct prune_structure {
+    const struct prune_channels *channels;
+    struct prune_params *params;        /* n_nodes; the caller sets the views */
+    struct prune_params *updates;       /* n_nodes; the caller's views of Darknet's *_updates; means and variances NULL */
+    struct prune_params *memory;        /* n_nodes: of silent channels, what they were */
+    uint8_t *removed;                   /* n_groups: 1 silent */
+    double *scores;                     /* n_groups: now, or when it fell silent */
+    struct prune_size whole;            /* with nothing removed */
+};
+
+int prune_structure_open(struct prune_structure *structure, const struct prune_channels *channels);
+/* Makes the memory, once the params are set; for rules other than none. */
+int prune_structure_remember(struct prune_structure *structure);
+void prune_structure_free(struct prune_structure *structure);
+
+/* Groups whose members are all zeros are silent: for weights that come without a .prune file. */
+void prune_structure_from_zeros(struct prune_structure *structure);
+
+/* Whether every group that is said to be silent is. */
+int prune_structure_agrees(const struct prune_structure *structure);
+
+/* Before each update: silent channels are 0, in weights, biases, batch-norm and updates. */
+void prune_structure_hold(struct prune_structure *structure);
+
+/* Step t: some groups come back (rule restore: those whose score, when they went, is above that of the weakest of their family that would stay by 1.1/0.9; at most
+ * rho_t of the groups that stay), then the lowest scores go until the budget of this step is met. Counts groups. */
+int prune_structure_step(struct prune_structure *structure, const struct prune_settings *settings, int t, const struct prune_evidence *evidence, struct prune_step *done);
+
+/* The share of channels, weights or MACs, whichever the settings' budget is in, that is gone now. */
+double prune_structure_share(const struct prune_structure *structure, const struct prune_settings *settings);
+
+/* -------------------------------------------------------------------------------------------------- compaction -- */
+
+struct prune_edit {             /* one value in a cfg text */
+    int section;
+    const char *name;
+    int value;
+};
+
+/* The cfg's own text with some values changed: order, comments and unknown keys kept; pruning keys left out; key=value without blanks; lines end in LF. */
+int prune_cfg_write(FILE *out, const struct prune_cfg *cfg, const struct prune_edit *edits, int n_edits);
+
+/* Refuses names under which the outputs (or their temporary files) would fall on the inputs or on each other, and folders. An input may be NULL. */
+int prune_compact_check(const char *cfg_path, const char *weights_path, const char *new_cfg, const char *new_weights);
+
+/* Writes the network without the removed groups as a cfg and a weight file, both under temporary names until both are complete. The weight file is exactly as long as the
+ * new cfg says, its version that of the input (0.2.0 if that was a transposed one); `version1` writes 0.1.0 with a 32-bit seen, for 32-bit builds. */
+int prune_compact_write(const struct prune_channels *channels, const struct prune_weights *weights, const uint8_t *removed, const char *cfg_path,
+                        const char *weights_path, int version1);
+
+/* The weights in their own shape, whatever was changed in them. */
+int prune_weights_write(const struct prune_graph *graph, const struct prune_weights *weights, const char *path, int version1);
+
+/* A cfg of any fork and its weights, open to be changed. */
+struct prune_model {
+    struct prune_cfg cfg;
+    struct prune_graph graph;
+    struct prune_channels channels;
+    struct prune_weights weights;
+    struct prune_params *params;        /* n_nodes, views into weights */
+    uint8_t *removed;                   /* n_groups */
+};
+
+/* Without `weights_path` (NULL) there are no weights and params are all NULL. */
+int prune_model_open(struct prune_model *model, const char *cfg_path, const char *weights_path);
+void prune_model_free(struct prune_model *model);
+
+/* "dir/name.weights" and "_compact.cfg" make "dir/name_compact.cfg". Caller frees; NULL: out of memory. */
+char *prune_path_with(const char *weights_path, const char *ending);
+
+/* The whole of `darknet prune compact`: what can go without any output changing goes; prints what became of the sizes to `out`. */
+int prune_compact_files(FILE *out, const char *cfg_path, const char *weights_path, const char *new_cfg, const char *new_weights, int version1);
+
+/* What a model loses: layers with fewer channels, and the totals before and after; with what folding could not do. */
+int prune_report_removed(FILE *out, const struct prune_model *model, const struct prune_folding *folding);
 
 /* ------------------------------------------------------------------------------------------------------- state -- */
 
@@ -327,7 +646,9 @@ void prune_mask_from_zeros(struct prune_tensor *tensor);
 
 enum prune_role {               /* what an array of a layer is; the numbers stand in files */
     PRUNE_WEIGHT_UPDATES = 1, PRUNE_BIAS_UPDATES, PRUNE_SCALE_UPDATES, PRUNE_MOMENT1, PRUNE_MOMENT2, PRUNE_BIAS_MOMENT1, PRUNE_BIAS_MOMENT2,
-    PRUNE_SCALE_MOMENT1, PRUNE_SCALE_MOMENT2, PRUNE_MEMORY
+    PRUNE_SCALE_MOMENT1, PRUNE_SCALE_MOMENT2, PRUNE_MEMORY,
+    /* filter, channel: what silent channels were; and of every group, whether it is silent and its score */
+    PRUNE_SILENT_WEIGHTS, PRUNE_SILENT_BIASES, PRUNE_SILENT_SCALES, PRUNE_SILENT_MEANS, PRUNE_SILENT_VARIANCES, PRUNE_GROUPS
 };
 
 struct prune_array {            /* an array of the optimizer or of a recovery rule; a view */
@@ -402,6 +723,36 @@ void prune_data_free(struct prune_data *data);
 /* Reads a set whole (idx, plain or gzip; cifar: records of 1 + 3072 bytes; list: the paths and the class of each). Checks magic, counts, lengths and labels. */
 int prune_images_read(struct prune_images *images, const struct prune_data *data, int training);
 void prune_images_free(struct prune_images *images);
+
+/* ------------------------------------------------------------------------------------------------------------ scan -- */
+
+enum { PRUNE_SCAN_LEVELS = 16 };
+
+struct prune_scan_unit {
+    int layer, family;          /* family -1: the layer's own weights or kernels */
+    const char *kind;           /* static */
+    double top1[PRUNE_SCAN_LEVELS];     /* percent, at each level */
+};
+
+struct prune_scan {             /* accuracy with one layer or family pruned at a time */
+    double dense_top1;
+    const double *levels;       /* shares that go, rising; not owned */
+    int n_levels, n_units;
+    struct prune_scan_unit *units;
+};
+
+void prune_scan_free(struct prune_scan *scan);
+
+/* The share of that unit that can go if it may cost `tolerance` percentage points, between the levels by straight lines. */
+double prune_scan_share(const struct prune_scan *scan, int unit, double tolerance);
+
+/* With each unit's limit for `drop` percentage points. */
+int prune_scan_text(FILE *out, const struct prune_scan *scan, double drop);
+int prune_scan_json(FILE *out, const struct prune_scan *scan, double drop);
+int prune_scan_svg(const struct prune_scan *scan, const char *path, const char *title);
+
+/* Has gnuplot draw one picture into `path`: `draw` writes the commands between setting the terminal and the end. Without gnuplot there is a note and no picture. */
+int prune_plot(const char *path, const char *terminal, const char *title, void (*draw)(FILE *plot, const void *context), const void *context);
 
 /* -------------------------------------------------------------------------------------------------- report, charts -- */
 

@@ -1,6 +1,7 @@
 /* scope.c - how the layers share the budget: from one target to a number of survivors per tensor
  *
  * The network-wide scopes fill the budget in rounds: whoever would fall below its floor gets the floor and leaves the round.
+ * Budgets, floors and shares are counted in weights; those of a tensor are multiples of its unit.
  */
 #include "prune.h"
 
@@ -9,11 +10,11 @@
 #include <string.h>
 
 #define FLOOR_OF_AVERAGE 0.1    /* a layer's density is never below a tenth of the network's */
-enum { FLOOR_WEIGHTS = 32 };
+enum { FLOOR_UNITS = 32 };
 
-static size_t survivors(double target, size_t n)
+static size_t survivors(double target, size_t n, size_t unit)
 {
-    return (size_t)llround((1 - target) * (double)n);
+    return (size_t)llround((1 - target) * (double)(n / unit)) * unit;
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -21,12 +22,28 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* As many of the weights as make whole units. */
+static size_t whole(size_t weights, const struct prune_tensor *tensor)
+{
+    return weights - weights % prune_tensor_unit(tensor);
+}
+
+static size_t common_divisor(size_t a, size_t b)
+{
+    while (b) {
+        size_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
 /* ------------------------------------------------------------------------------------------------- global, lamp -- */
 
-/* The active weights of a tensor as scores in ascending order, and how many of them reach `threshold`. */
+/* The active units of a tensor as scores in ascending order. */
 struct ranking {
     float *scores;
-    size_t n;
+    size_t n, unit;
 };
 
 static uint32_t digit_of(const float *value, int shift)
@@ -51,18 +68,23 @@ static void sort_ascending(float *values, float *room, size_t n)
     }
 }
 
-/* Scores within a tensor rise with |w|, so ranking them is sorting |w|. */
+/* Scores within a tensor rise with what a unit is worth (|w|), so ranking them is sorting that. */
 static int rank_lamp(struct ranking *ranking, const struct prune_tensor *tensor)
 {
+    size_t unit = prune_tensor_unit(tensor), units = tensor->n / unit;
     ranking->n = 0;
-    ranking->scores = malloc((tensor->n + 1) * sizeof *ranking->scores);
-    float *magnitudes = malloc((tensor->n + 1) * sizeof *magnitudes);
+    ranking->unit = unit;
+    ranking->scores = malloc((units + 1) * sizeof *ranking->scores);
+    float *magnitudes = malloc((units + 1) * sizeof *magnitudes);
     if (!ranking->scores || !magnitudes) {
         free(magnitudes);
         return prune_fail(PRUNE_ERR_NOMEM, "out of memory for the scores of layer %s", tensor->name);
     }
-    for (size_t i = 0; i < tensor->n; i++)
-        if (tensor->mask[i]) magnitudes[ranking->n++] = isnan(tensor->weights[i]) ? INFINITY : fabsf(tensor->weights[i]);
+    for (size_t i = 0; i < tensor->n; i += unit) {
+        if (!tensor->mask[i]) continue;
+        float size = prune_tensor_size(tensor->criterion, &tensor->weights[i], unit);
+        magnitudes[ranking->n++] = isnan(size) ? INFINITY : size;
+    }
     sort_ascending(magnitudes, ranking->scores, ranking->n);
     free(magnitudes);
     double sum = 0;
@@ -74,6 +96,7 @@ static int rank_lamp(struct ranking *ranking, const struct prune_tensor *tensor)
     return PRUNE_OK;
 }
 
+/* How many weights are in units that reach `threshold`. */
 static size_t count_reaching(const struct ranking *ranking, float threshold)
 {
     size_t low = 0, high = ranking->n;  /* the scores below `low` do not reach it, those from `high` on do */
@@ -82,10 +105,11 @@ static size_t count_reaching(const struct ranking *ranking, float threshold)
         if (ranking->scores[middle] >= threshold) high = middle;
         else low = middle + 1;
     }
-    return ranking->n - low;
+    return (ranking->n - low) * ranking->unit;
 }
 
-/* Bisects on the bits of the score, which order like the score: the largest threshold that at least k reach, and from it exactly k. */
+/* Bisects on the bits of the score, which order like the score: the largest threshold that at least k reach, and from it k, or of units of several sizes as
+ * many as fit in k. */
 static void share_by_rank(const struct ranking *rankings, int n, const int *settled, size_t k, size_t *keep)
 {
     uint32_t low = 0, high = 0x7f800001U;       /* at least k reach `low` (or all do), fewer than k reach `high` */
@@ -110,7 +134,7 @@ static void share_by_rank(const struct ranking *rankings, int n, const int *sett
     }
     for (int i = 0; i < n && sum < k; i++) {    /* scores that tie at the threshold: in the order of the layers */
         if (settled[i]) continue;
-        size_t more = smaller(count_reaching(&rankings[i], reached) - keep[i], k - sum);
+        size_t unit = rankings[i].unit, more = smaller(count_reaching(&rankings[i], reached) - keep[i], (k - sum) / unit * unit);
         keep[i] += more;
         sum += more;
     }
@@ -129,12 +153,13 @@ static int share_global(struct prune_tensor *const *tensors, int n, const int *s
     for (int i = 0; i < n; i++) {
         if (settled[i]) continue;
         keep[i] = 0;
-        for (size_t j = 0; j < tensors[i]->n; j++) {
+        size_t unit = prune_tensor_unit(tensors[i]), units = tensors[i]->n / unit;
+        for (size_t j = 0; j < units; j++) {
             uint32_t key = prune_key_active(tensors[i], j, 0);
-            if (key > cut.key) keep[i]++;
-            else if (key && key == cut.key && ties) {
-                keep[i]++;
-                ties--;
+            if (key > cut.key) keep[i] += unit;
+            else if (key && key == cut.key && ties >= unit) {
+                keep[i] += unit;
+                ties -= unit;
             }
         }
     }
@@ -150,7 +175,13 @@ static double erk_weight(const struct prune_tensor *tensor)
     return (double)tensor->out + tensor->in + tensor->kh + tensor->kw;
 }
 
-/* Tensors that would be denser than they are become full and leave; the rest share what remains. Whole numbers by largest remainder. */
+/* How far a tensor is from its exact share, in units of its own. */
+static double missing(double exact, size_t keep, const struct prune_tensor *tensor)
+{
+    return (exact - (double)keep) / (double)prune_tensor_unit(tensor);
+}
+
+/* Tensors that would be denser than they are become full and leave; the rest share what remains. Whole units by largest remainder, as long as one fits. */
 static int share_erk(struct prune_tensor *const *tensors, int n, const int *settled, const size_t *active, size_t k, size_t *keep)
 {
     double *exact = calloc((size_t)n, sizeof *exact);
@@ -171,24 +202,24 @@ static int share_erk(struct prune_tensor *const *tensors, int n, const int *sett
             exact[i] = (double)left * erk_weight(tensors[i]) / sum;
             if (exact[i] < (double)active[i]) continue;
             full[i] = again = 1;
-            keep[i] = smaller(active[i], left);
+            keep[i] = whole(smaller(active[i], left), tensors[i]);
             left -= keep[i];
         }
     }
     for (int i = 0; i < n; i++) {
         if (settled[i] || full[i]) continue;
-        keep[i] = smaller((size_t)exact[i], left);
+        keep[i] = whole(smaller((size_t)exact[i], left), tensors[i]);
         left -= keep[i];
     }
     while (left > 0) {
         int most = -1;
         for (int i = 0; i < n; i++) {
-            if (settled[i] || full[i] || keep[i] >= active[i]) continue;
-            if (most < 0 || exact[i] - (double)keep[i] > exact[most] - (double)keep[most]) most = i;
+            if (settled[i] || full[i] || keep[i] >= active[i] || prune_tensor_unit(tensors[i]) > left) continue;
+            if (most < 0 || missing(exact[i], keep[i], tensors[i]) > missing(exact[most], keep[most], tensors[most])) most = i;
         }
-        if (most < 0) break;    /* everything that is active is kept */
-        keep[most]++;
-        left--;
+        if (most < 0) break;    /* everything that is active is kept, or no unit fits */
+        keep[most] += prune_tensor_unit(tensors[most]);
+        left -= prune_tensor_unit(tensors[most]);
     }
 done:
     free(exact);
@@ -234,7 +265,7 @@ int prune_scope_keep(enum prune_scope scope, double target, struct prune_tensor 
 {
     if (n_tensors == 0) return PRUNE_OK;
     int code = PRUNE_OK;
-    size_t n = 0, all_active = 0;
+    size_t n = 0, all_active = 0, divisor = 0, of_each = 0;     /* a unit of each tensor, in weights */
     size_t *active = calloc((size_t)n_tensors, sizeof *active);
     size_t *floors = calloc((size_t)n_tensors, sizeof *floors);
     if (!active || !floors) {
@@ -245,17 +276,20 @@ int prune_scope_keep(enum prune_scope scope, double target, struct prune_tensor 
         active[i] = tensors[i]->active;
         all_active += active[i];
         n += tensors[i]->n;
+        of_each += prune_tensor_unit(tensors[i]);
+        divisor = common_divisor(prune_tensor_unit(tensors[i]), divisor);
     }
-    size_t budget = smaller(survivors(target, n), all_active);
     if (scope == PRUNE_LAYER) {
-        for (int i = 0; i < n_tensors; i++) keep[i] = smaller(survivors(target, tensors[i]->n), active[i]);
+        for (int i = 0; i < n_tensors; i++) keep[i] = smaller(survivors(target, tensors[i]->n, prune_tensor_unit(tensors[i])), active[i]);
         goto done;
     }
-    size_t each = budget / (size_t)n_tensors;
+    size_t budget = smaller(survivors(target, n, divisor), all_active);
+    size_t each = budget / of_each;     /* so many units for every tensor are in the budget */
     for (int i = 0; i < n_tensors; i++) {
-        size_t at_least = each < 2 ? each : smaller(FLOOR_WEIGHTS, each / 2);           /* one each, or never more than half the budget */
-        size_t share = each < 2 ? 0 : (size_t)(FLOOR_OF_AVERAGE * (1 - target) * (double)tensors[i]->n);
-        floors[i] = smaller(share > at_least ? share : at_least, active[i]);
+        size_t unit = prune_tensor_unit(tensors[i]);
+        size_t at_least = each < 2 ? each : smaller(FLOOR_UNITS, each / 2);             /* one each, or never more than half the budget */
+        size_t share = each < 2 ? 0 : (size_t)(FLOOR_OF_AVERAGE * (1 - target) * (double)(tensors[i]->n / unit));
+        floors[i] = smaller((share > at_least ? share : at_least) * unit, active[i]);
     }
     code = share_network(scope, budget, tensors, n_tensors, active, floors, keep);
 done:

@@ -15,12 +15,13 @@ struct setting {
     double low, high;           /* allowed, both included */
     const char *const *words;   /* WORD: the allowed ones in the order of their enum, then NULL */
     const char *meaning;
+    const char *otherwise;      /* the default in words, where it is no plain value */
 };
 
 static const char *const curves[] = { "log", "cubic", "linear", "geometric", NULL };
 static const char *const scopes[] = { "layer", "global", "lamp", "erk", NULL };
-static const char *const criteria[] = { "magnitude", NULL };
-static const char *const granularities[] = { "weight", NULL };
+static const char *const criteria[] = { "magnitude", "l1", "l2", "apoz", "entropy", "gamma", "folded", "taylor", "fpgm", "random", NULL };
+static const char *const granularities[] = { "weight", "kernel", "filter", "channel", NULL };
 static const char *const rules[] = { "none", "gradient", "restore", "shadow", NULL };
 static const char *const orders[] = { "together", "convolutional,connected", NULL };
 
@@ -29,17 +30,20 @@ static const char *const orders[] = { "together", "convolutional,connected", NUL
 #define MAX_ITERATION 1e9
 
 static const struct setting table[] = {
-    { "sparsity", REAL, AT(sparsity), 0, MAX_SPARSITY, NULL, "final fraction of zeros among prunable weights" },
-    { "steps", WHOLE, AT(steps), 1, 10000, NULL, "number of prune-and-recover steps" },
-    { "recover", REAL, AT(recover), 0, 1, NULL, "largest share of a step's survivors that may be weights coming back" },
-    { "start", WHOLE, AT(start), 0, MAX_ITERATION, NULL, "iteration after which steps begin" },
-    { "end", WHOLE, AT(end), 1, MAX_ITERATION, NULL, "iteration of the last step (0.7 * max_batches)" },
-    { "curve", WORD, AT(curve), 0, 0, curves, "how the sparsity grows over the steps" },
-    { "scope", WORD, AT(scope), 0, 0, scopes, "how the layers share the budget" },
-    { "rule", WORD, AT(rule), 0, 0, rules, "which pruned weights come back" },
-    { "order", WORD, AT(order), 0, 0, orders, "both kinds of layer at once, or one after the other" },
-    { "criterion", WORD, AT(criterion), 0, 0, criteria, "what makes a weight worth keeping" },
-    { "granularity", WORD, AT(granularity), 0, 0, granularities, "what is pruned as one" },
+    { "sparsity", REAL, AT(sparsity), 0, MAX_SPARSITY, NULL, "final fraction of zeros among prunable weights, or of channels that are gone", "0.9; filter, channel: 0.5" },
+    { "weights", REAL, AT(weights), 0, 1, NULL, "filter, channel: in place of sparsity, the share of all weights that stays", "not given" },
+    { "macs", REAL, AT(macs), 0, 1, NULL, "filter, channel: in place of sparsity, the share of all multiply-accumulates that stays", "not given" },
+    { "steps", WHOLE, AT(steps), 1, 10000, NULL, "number of prune-and-recover steps", NULL },
+    { "recover", REAL, AT(recover), 0, 1, NULL, "largest share of a step's survivors that may be weights coming back", NULL },
+    { "start", WHOLE, AT(start), 0, MAX_ITERATION, NULL, "iteration after which steps begin", NULL },
+    { "end", WHOLE, AT(end), 1, MAX_ITERATION, NULL, "iteration of the last step (0.7 * max_batches)", "0.7 * max_batches" },
+    { "curve", WORD, AT(curve), 0, 0, curves, "how the sparsity grows over the steps", NULL },
+    { "scope", WORD, AT(scope), 0, 0, scopes, "how the layers share the budget", "lamp; filter, channel: layer" },
+    { "rule", WORD, AT(rule), 0, 0, rules, "which pruned weights come back", NULL },
+    { "order", WORD, AT(order), 0, 0, orders, "both kinds of layer at once, or one after the other", NULL },
+    { "criterion", WORD, AT(criterion), 0, 0, criteria, "what makes a weight, kernel or channel worth keeping", "magnitude; filter, channel: l1" },
+    { "granularity", WORD, AT(granularity), 0, 0, granularities, "what is pruned as one", NULL },
+    { "round", WHOLE, AT(round), 1, 1024, NULL, "filter, channel: layers keep a multiple of so many channels, where they have them", NULL },
 };
 enum { TABLE_ROWS = sizeof table / sizeof *table };
 
@@ -48,8 +52,51 @@ void prune_settings_default(struct prune_settings *settings)
     *settings = (struct prune_settings){
         .sparsity = 0.9F, .steps = 20, .recover = 0.1F, .start = 0, .end = -1,
         .curve = PRUNE_LOG, .scope = PRUNE_LAMP, .criterion = PRUNE_MAGNITUDE, .rule = PRUNE_RESTORE, .order = PRUNE_TOGETHER,
-        .granularity = PRUNE_WEIGHT,
+        .granularity = PRUNE_WEIGHT, .round = 8,
     };
+}
+
+static int is_given(const struct prune_settings *settings, const char *name)
+{
+    for (int i = 0; i < TABLE_ROWS; i++)
+        if (!strcmp(table[i].name, name)) return settings->given >> i & 1;
+    return 0;
+}
+
+/* What only makes sense for some granularities: fills the defaults that depend on it, and refuses the rest. */
+int prune_settings_resolve(struct prune_settings *settings)
+{
+    int channels = settings->granularity == PRUNE_FILTER || settings->granularity == PRUNE_CHANNEL;
+    const char *granularity = granularities[settings->granularity], *criterion = criteria[settings->criterion];
+    if (!channels) {
+        if (is_given(settings, "macs") || is_given(settings, "weights") || is_given(settings, "round"))
+            return prune_fail(PRUNE_ERR_RANGE, "macs, weights and round are for granularity filter and channel, not %s", granularity);
+        int fits = settings->criterion == PRUNE_MAGNITUDE || (settings->granularity == PRUNE_KERNEL && (settings->criterion == PRUNE_L1 || settings->criterion == PRUNE_L2));
+        if (!fits) return prune_fail(PRUNE_ERR_RANGE, "criterion=%s does not go with granularity=%s: must be %s", criterion, granularity,
+                                     settings->granularity == PRUNE_KERNEL ? "magnitude, l1 or l2" : "magnitude");
+        return PRUNE_OK;
+    }
+    if (is_given(settings, "macs") + is_given(settings, "weights") + is_given(settings, "sparsity") > 1)
+        return prune_fail(PRUNE_ERR_RANGE, "sparsity, weights and macs are three ways to give one budget: only one of them can be given");
+    if ((is_given(settings, "macs") && settings->macs <= 0) || (is_given(settings, "weights") && settings->weights <= 0))
+        return prune_fail(PRUNE_ERR_RANGE, "%s=0: something has to stay", settings->macs <= 0 && is_given(settings, "macs") ? "macs" : "weights");
+    if (!is_given(settings, "sparsity")) settings->sparsity = 0.5F;
+    if (!is_given(settings, "scope")) settings->scope = PRUNE_LAYER;
+    if (!is_given(settings, "criterion")) settings->criterion = PRUNE_L1;
+    if (settings->scope == PRUNE_LAMP || settings->scope == PRUNE_ERK)
+        return prune_fail(PRUNE_ERR_RANGE, "scope=%s does not go with granularity=%s: must be layer or global", scopes[settings->scope], granularity);
+    if (settings->criterion == PRUNE_MAGNITUDE) return prune_fail(PRUNE_ERR_RANGE, "criterion=magnitude is for weights; for %ss it is l1 or l2", granularity);
+    if (settings->rule == PRUNE_GRADIENT || settings->rule == PRUNE_SHADOW)
+        return prune_fail(PRUNE_ERR_RANGE, "rule=%s does not go with granularity=%s, as a silent channel has no gradient: must be none or restore", rules[settings->rule], granularity);
+    if (settings->order != PRUNE_TOGETHER) return prune_fail(PRUNE_ERR_RANGE, "order=%s does not go with granularity=%s", orders[settings->order], granularity);
+    return PRUNE_OK;
+}
+
+double prune_settings_removed(const struct prune_settings *settings)
+{
+    if (settings->macs > 0) return 1 - (double)settings->macs;
+    if (settings->weights > 0) return 1 - (double)settings->weights;
+    return (double)settings->sparsity;
 }
 
 static void list_words(const char *const *words, char *text, size_t bytes)
@@ -76,6 +123,7 @@ static int set_value(struct prune_settings *settings, const struct setting *row,
             if (strcmp(row->words[i], value)) continue;
             memcpy(field, &i, sizeof i);    /* enums of this project have the size of int */
             settings->configured = 1;
+            settings->given |= 1U << (row - table);
             return PRUNE_OK;
         }
         char words[200];
@@ -99,6 +147,7 @@ static int set_value(struct prune_settings *settings, const struct setting *row,
         memcpy(field, &x, sizeof x);
     }
     settings->configured = 1;
+    settings->given |= 1U << (row - table);
     return PRUNE_OK;
 }
 
@@ -238,6 +287,6 @@ void prune_settings_help(FILE *out)
         else if (row->offset == AT(sparsity)) snprintf(allowed, sizeof allowed, "0 to below 1");
         else snprintf(allowed, sizeof allowed, row->high >= MAX_ITERATION ? "%.0f and up" : "%.0f to %.0f", row->low, row->high);
         print_value(&defaults, row, value, sizeof value);
-        fprintf(out, "  %-12s %s: %s [%s]\n", row->name, row->meaning, allowed, row->offset == AT(end) ? "0.7 * max_batches" : value);
+        fprintf(out, "  %-12s %s: %s [%s]\n", row->name, row->meaning, allowed, row->otherwise ? row->otherwise : value);
     }
 }

@@ -21,52 +21,33 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { HEADER_MOST = 20, MAX_MATRICES = 8 };
+enum { HEADER_MOST = 20, MAX_MATRICES = 11 };
 
 /* A matrix of weights in a layer's floats, and how many floats lie before it since the last one ended. */
 struct matrix {
     size_t skip, rows, columns;
 };
 
-/* The matrices of a layer in file order; returns how many. What is left after the last are its trailing batch-norm floats. */
-static int list_matrices(const struct prune_node *node, struct matrix *matrices)
+/* The matrices of a layer in file order. What is left after the last are its trailing batch-norm floats. */
+struct matrices {
+    struct matrix list[MAX_MATRICES];
+    int n;
+    size_t norm;                /* floats of batch-norm per row: scales, means, variances */
+    size_t trailing;            /* of batch-norm behind the last matrix */
+};
+
+/* Biases, weights, batch-norm. */
+static void add_connected(struct matrices *matrices, size_t rows, size_t columns)
 {
-    size_t in = node->inputs, out = node->outputs;
-    size_t norm = node->batch_normalize ? 3 : 0;    /* scales, means, variances */
-    int n = 0;
-    switch (node->kind) {
-    case PRUNE_CONNECTED:
-        matrices[0] = (struct matrix){ out, out, in };
-        return 1;
-    case PRUNE_RNN:
-    case PRUNE_LSTM:
-    case PRUNE_GRU: {
-        /* rnn: input, self, output; lstm: wi wf wo wg ui uf uo ug; gru: wz wr wh uz ur uh; w on the state, u on the input */
-        int from_state = node->kind == PRUNE_LSTM ? 4 : 3, from_input = from_state;
-        if (node->kind == PRUNE_RNN) matrices[n++] = (struct matrix){ out, out, in };
-        if (node->kind == PRUNE_RNN) from_state = 2, from_input = 0;
-        for (int i = 0; i < from_state + from_input; i++, n++)
-            matrices[n] = (struct matrix){ out + (n ? norm * out : 0), out, i < from_state ? out : in };
-        return n;
-    }
-    case PRUNE_CRNN: {
-        /* three 3x3 convolutions, in -> hidden -> hidden -> filters; the weights alone give the number of hidden channels */
-        size_t c = (size_t)node->c, filters = (size_t)node->filters;
-        size_t hidden = (node->n_biases / (1 + norm) - filters) / 2;
-        matrices[0] = (struct matrix){ hidden * (1 + norm), hidden, c * 9 };
-        matrices[1] = (struct matrix){ hidden * (1 + norm), hidden, hidden * 9 };
-        matrices[2] = (struct matrix){ filters * (1 + norm), filters, hidden * 9 };
-        return 3;
-    }
-    default:                                        /* all biases first, then one piece */
-        if (!node->n_weights) return 0;
-        size_t rows = node->kind == PRUNE_DECONVOLUTIONAL ? (size_t)node->c : (size_t)node->filters;
-        matrices[0] = (struct matrix){ node->n_biases, rows, node->n_weights / rows };
-        return 1;
-    }
+    matrices->list[matrices->n++] = (struct matrix){ matrices->trailing + rows, rows, columns };
+    matrices->trailing = matrices->norm * rows;
 }
 
-/* -------------------------------------------------------------------------------------------------------- checks -- */
+/* Biases, batch-norm, weights. */
+static void add_convolution(struct matrices *matrices, size_t rows, size_t columns)
+{
+    matrices->list[matrices->n++] = (struct matrix){ (1 + matrices->norm) * rows, rows, columns };
+}
 
 static int key_is_set(const struct prune_graph *graph, const struct prune_node *node, const char *name)
 {
@@ -74,18 +55,79 @@ static int key_is_set(const struct prune_graph *graph, const struct prune_node *
     return !prune_cfg_int(graph->cfg, node->section, name, 0, &value) && value;  /* the graph has checked that it is a number */
 }
 
+/* lstm: wf wi wg wo on the state, uf ui ug uo on the input; gru: wz wr wh on the state, uz ur uh on the input (AlexeyAB: the input's first). */
+static void list_gates(const struct prune_graph *graph, const struct prune_node *node, struct matrices *matrices)
+{
+    int gates = node->kind == PRUNE_LSTM ? 4 : 3;
+    int input_first = node->kind == PRUNE_GRU && graph->dialect == PRUNE_ALEXEYAB;
+    for (int i = 0; i < 2 * gates; i++) add_connected(matrices, node->outputs, (i < gates) == input_first ? node->inputs : node->outputs);
+}
+
+/* On the cell with peephole, on the state (one for both with bottleneck), on the input. */
+static void list_conv_lstm(const struct prune_graph *graph, const struct prune_node *node, struct matrices *matrices)
+{
+    size_t area = (size_t)node->size * (size_t)node->size, groups = (size_t)node->groups, filters = (size_t)node->filters;
+    size_t state = filters / groups * area, input = (size_t)node->c / groups * area;
+    int bottleneck = key_is_set(graph, node, "bottleneck"), on_cell = key_is_set(graph, node, "peephole") ? 3 : 0;
+    for (int i = 0; i < on_cell; i++) add_convolution(matrices, filters, state);
+    for (int i = 0; i < (bottleneck ? 1 : 4); i++) add_convolution(matrices, filters, bottleneck ? 2 * state : state);
+    for (int i = 0; i < 4; i++) add_convolution(matrices, filters, input);
+}
+
+static void list_matrices(const struct prune_graph *graph, const struct prune_node *node, struct matrices *matrices)
+{
+    *matrices = (struct matrices){ .norm = node->batch_normalize ? 3 : 0 };
+    size_t per_row = 1 + matrices->norm, filters = (size_t)node->filters, groups = (size_t)node->groups;
+    if (!node->n_weights) return;
+    switch (node->kind) {
+    case PRUNE_CONNECTED:
+        add_connected(matrices, node->outputs, node->inputs);
+        break;
+    case PRUNE_RNN: {                               /* input, self, output; the biases alone give the number of hidden outputs */
+        size_t hidden = (node->n_biases / per_row - node->outputs) / 2;
+        add_connected(matrices, hidden, node->inputs);
+        add_connected(matrices, hidden, hidden);
+        add_connected(matrices, node->outputs, hidden);
+        break;
+    }
+    case PRUNE_LSTM:
+    case PRUNE_GRU:
+        list_gates(graph, node, matrices);
+        break;
+    case PRUNE_CRNN: {                              /* the same of convolutions */
+        size_t area = (size_t)node->size * (size_t)node->size, hidden = (node->n_biases / per_row - filters) / 2;
+        add_convolution(matrices, hidden, (size_t)node->c / groups * area);
+        add_convolution(matrices, hidden, hidden / groups * area);
+        add_convolution(matrices, filters, hidden / groups * area);
+        break;
+    }
+    case PRUNE_CONV_LSTM:
+        list_conv_lstm(graph, node, matrices);
+        break;
+    case PRUNE_CONVOLUTIONAL:
+        add_convolution(matrices, filters, node->n_weights / filters);
+        break;
+    default:                                        /* all biases first, then one piece */
+        matrices->list[matrices->n++] = (struct matrix){ node->n_biases, 1, node->n_weights };
+        break;
+    }
+}
+
+/* -------------------------------------------------------------------------------------------------------- checks -- */
+
 /* Keys that make load and save disagree. */
 static int check_keys(const struct prune_graph *graph)
 {
     for (int i = 0; i < graph->n_nodes; i++) {
         const struct prune_node *node = &graph->nodes[i];
-        if (!(node->n_weights + node->n_biases)) continue;
+        if (!(node->n_weights + node->n_biases) || node->share >= 0) continue;
         const char *name = NULL;
+        int own = graph->dialect != PRUNE_ALEXEYAB; /* whose fork has no dontsave and no numload */
         int has_scales = node->batch_normalize && (node->kind == PRUNE_CONVOLUTIONAL || node->kind == PRUNE_DECONVOLUTIONAL || node->kind == PRUNE_CONNECTED);
         int filtered = node->kind == PRUNE_CONVOLUTIONAL || node->kind == PRUNE_DECONVOLUTIONAL;
-        int saves = !key_is_set(graph, node, "dontsave"), loads = !key_is_set(graph, node, "dontload");
+        int saves = !own || !key_is_set(graph, node, "dontsave"), loads = !key_is_set(graph, node, "dontload");
         if (saves != loads) name = saves ? "dontload" : "dontsave";
-        else if (loads && filtered && key_is_set(graph, node, "numload")) name = "numload";
+        else if (own && loads && filtered && key_is_set(graph, node, "numload")) name = "numload";
         else if (loads && has_scales && key_is_set(graph, node, "dontloadscales")) name = "dontloadscales";
         if (name)
             return prune_cfg_fail(PRUNE_ERR_UNSUPPORTED, graph->cfg, node->section, name,
@@ -229,19 +271,20 @@ int prune_weights_read(struct prune_weights *weights, const struct prune_graph *
     float *at = weights->floats;
     for (int i = 0; i < graph->n_nodes; i++) {
         const struct prune_node *node = &graph->nodes[i];
+        if (node->share >= 0) weights->weights[i] = weights->weights[node->share];
         if (!node->n_floats) continue;
-        struct matrix matrices[MAX_MATRICES];
-        int n_matrices = list_matrices(node, matrices);
+        struct matrices matrices;
+        list_matrices(graph, node, &matrices);
         int turn = is_connected(node->kind) ? is_transposed(weights) : node->kind == PRUNE_CONVOLUTIONAL && key_is_set(graph, node, "flipped");
         float *matrix = at;
-        for (int m = 0; m < n_matrices; m++) {
-            matrix += matrices[m].skip;
-            if (n_matrices == 1) weights->weights[i] = matrix;
-            if (turn && transpose(matrix, matrices[m].rows, matrices[m].columns)) {
+        for (int m = 0; m < matrices.n; m++) {
+            matrix += matrices.list[m].skip;
+            if (matrices.n == 1) weights->weights[i] = matrix;
+            if (turn && transpose(matrix, matrices.list[m].rows, matrices.list[m].columns)) {
                 code = prune_fail(PRUNE_ERR_NOMEM, "%s: no memory to turn the weights of layer %d", path, i);
                 goto done;
             }
-            matrix += matrices[m].rows * matrices[m].columns;
+            matrix += matrices.list[m].rows * matrices.list[m].columns;
         }
         at += node->n_floats;
     }
@@ -252,18 +295,78 @@ done:
     return code;
 }
 
+/* Takes n floats, if the layer has them in the file. */
+static float *take(float **at, size_t n)
+{
+    float *taken = n ? *at : NULL;
+    *at += n;
+    return taken;
+}
+
+/* Scales, means and variances of n channels. */
+static void take_norm(float **at, size_t n, struct prune_params *params)
+{
+    params->scales = take(at, n);
+    params->means = take(at, n);
+    params->variances = take(at, n);
+}
+
+static void layer_params(const struct prune_graph *graph, const struct prune_node *node, float *at, struct prune_params *params)
+{
+    size_t channels = node->out_c ? (size_t)node->out_c : node->outputs, norm = node->batch_normalize ? channels : 0;
+    switch (node->kind) {
+    case PRUNE_CONVOLUTIONAL:
+    case PRUNE_DECONVOLUTIONAL:
+        params->biases = take(&at, channels);
+        take_norm(&at, norm, params);
+        params->weights = take(&at, node->n_weights);
+        break;
+    case PRUNE_CONNECTED:
+        params->biases = take(&at, channels);
+        params->weights = take(&at, node->n_weights);
+        take_norm(&at, norm, params);
+        break;
+    case PRUNE_BATCHNORM:
+        if (graph->dialect == PRUNE_ALEXEYAB) params->biases = take(&at, channels);
+        take_norm(&at, channels, params);
+        break;
+    case PRUNE_LOCAL:
+    case PRUNE_SHORTCUT:
+    case PRUNE_IMPLICIT:
+        params->biases = take(&at, node->n_biases);
+        params->weights = take(&at, node->n_weights);
+        break;
+    default:                                        /* recurrent: not in one piece */
+        break;
+    }
+}
+
+void prune_weights_params(const struct prune_weights *weights, const struct prune_graph *graph, struct prune_params *params)
+{
+    float *at = weights->floats;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const struct prune_node *node = &graph->nodes[i];
+        params[i] = (struct prune_params){ 0 };
+        if (node->n_floats) layer_params(graph, node, at, &params[i]);
+        if (node->share >= 0) params[i] = params[node->share];
+        if (node->share >= 0 && !node->batch_normalize) params[i].scales = params[i].means = params[i].variances = NULL;
+        at += node->n_floats;
+    }
+}
+
 size_t prune_weights_nonzero(const struct prune_weights *weights, const struct prune_graph *graph, int layer)
 {
-    const struct prune_node *node = &graph->nodes[layer];
+    int owner = graph->nodes[layer].share >= 0 ? graph->nodes[layer].share : layer;
+    const struct prune_node *node = &graph->nodes[owner];
     if (!node->n_floats) return node->n_weights;    /* dontsave: the file does not say */
     const float *at = weights->floats;
-    for (int i = 0; i < layer; i++) at += graph->nodes[i].n_floats;
-    struct matrix matrices[MAX_MATRICES];
-    int n_matrices = list_matrices(node, matrices);
+    for (int i = 0; i < owner; i++) at += graph->nodes[i].n_floats;
+    struct matrices matrices;
+    list_matrices(graph, node, &matrices);
     size_t nonzero = 0;
-    for (int m = 0; m < n_matrices; m++) {
-        size_t n = matrices[m].rows * matrices[m].columns;
-        at += matrices[m].skip;
+    for (int m = 0; m < matrices.n; m++) {
+        size_t n = matrices.list[m].rows * matrices.list[m].columns;
+        at += matrices.list[m].skip;
         for (size_t i = 0; i < n; i++) nonzero += at[i] != 0;
         at += n;
     }

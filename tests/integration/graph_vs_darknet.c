@@ -52,7 +52,7 @@ int main(int argc, char **argv)
     struct prune_graph graph;
     struct prune_weights weights;
     if (argc != 3) return 2;
-    if (prune_cfg_read(&cfg, argv[1]) || prune_graph_build(&graph, &cfg)) return 1;
+    if (prune_cfg_read(&cfg, argv[1]) || prune_graph_build(&graph, &cfg, PRUNE_THIS_DARKNET)) return 1;
 
     gpu_index = -1;
     network *net = parse_network_cfg(argv[1]);

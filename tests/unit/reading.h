@@ -90,7 +90,7 @@ static inline int build_text(struct prune_cfg *cfg, struct prune_graph *graph, c
 {
     assert_int_equal(read_cfg_text(cfg, text), PRUNE_OK);
     listen_stderr();
-    int code = prune_graph_build(graph, cfg);
+    int code = prune_graph_build(graph, cfg, PRUNE_THIS_DARKNET);
     heard_stderr();
     return code;
 }

@@ -354,7 +354,7 @@ static void cfgs_of_a_folder(void **state)
         struct prune_graph graph;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         assert_int_equal(prune_cfg_read(&cfg, path), PRUNE_OK);
-        assert_int_equal(prune_graph_build(&graph, &cfg), PRUNE_OK);
+        assert_int_equal(prune_graph_build(&graph, &cfg, PRUNE_THIS_DARKNET), PRUNE_OK);
         free_both(&cfg, &graph);
         n++;
     }

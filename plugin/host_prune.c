@@ -1,0 +1,324 @@
+/* host_prune.c - `darknet prune <cfg> <weights>` and `darknet prune compact`: trained weights are pruned without training
+ *
+ * In: a cfg of any fork and its weights. Out: name_pruned.cfg and .weights: with granularity filter and channel a smaller network, with weight and kernel
+ * the same one with zeros in it.
+ */
+#include "host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+    const char *words[2];           /* cfg, weights */
+    const char *out, *masked, *data;
+    struct prune_settings settings;
+    long images, seed;
+    int version1, limit_auto;
+    float drop;
+};
+
+/* ---------------------------------------------------------------------------------------------------------- options -- */
+
+static int whole(const char *name, const char *value, long low, long high, long *number)
+{
+    char *rest;
+    errno = 0;
+    *number = value ? strtol(value, &rest, 10) : 0;
+    if (!value || !*value || *rest || errno || *number < low || *number > high)
+        return prune_fail(PRUNE_ERR_USAGE, "-%s %s: must be a whole number from %ld to %ld", name, value ? value : "(nothing)", low, high);
+    return PRUNE_OK;
+}
+
+static int text(const char *name, const char *value, const char **to)
+{
+    if (!value) return prune_fail(PRUNE_ERR_USAGE, "-%s needs a value", name);
+    *to = value;
+    return PRUNE_OK;
+}
+
+static int points(const char *value, float *drop)
+{
+    char *rest;
+    *drop = value ? strtof(value, &rest) : -1;
+    if (!value || !*value || *rest || !(*drop >= 0 && *drop <= 100))
+        return prune_fail(PRUNE_ERR_USAGE, "-drop %s: must be percentage points of accuracy, 0 to 100", value ? value : "(nothing)");
+    return PRUNE_OK;
+}
+
+/* One option; `*used` says how many words it took. `compacting`: only -out and -version1 make sense. */
+static int parse_option(struct options *options, const char *name, const char *value, int compacting, int *used)
+{
+    *used = 1;
+    if (!strcmp(name, "version1")) return options->version1 = 1, PRUNE_OK;
+    *used = 2;
+    if (!strcmp(name, "out")) return text(name, value, &options->out);
+    if (compacting) return prune_fail(PRUNE_ERR_USAGE, "unknown option -%s (see darknet prune help compact)", name);
+    if (!strcmp(name, "masked")) return text(name, value, &options->masked);
+    if (!strcmp(name, "data")) return text(name, value, &options->data);
+    if (!strcmp(name, "images")) return whole(name, value, 1, 100000000, &options->images);
+    if (!strcmp(name, "seed")) return whole(name, value, 0, 0x7fffffff, &options->seed);
+    if (!strcmp(name, "drop")) return points(value, &options->drop);
+    if (!strcmp(name, "limit")) {
+        options->limit_auto = 1;
+        if (value && !strcmp(value, "auto")) return PRUNE_OK;
+        return prune_fail(PRUNE_ERR_USAGE, "-limit %s: must be auto (for a limit of your own there is -sparsity)", value ? value : "(nothing)");
+    }
+    int taken = prune_settings_option(&options->settings, name, value);
+    if (taken == 0) return prune_fail(PRUNE_ERR_USAGE, "unknown option -%s (see darknet prune help)", name);
+    return taken < 0 ? taken : PRUNE_OK;
+}
+
+static int parse_words(struct options *options, int argc, char **argv, int compacting)
+{
+    int n = 0;
+    for (int i = 0; i < argc;) {
+        int used = 1, code = PRUNE_OK;
+        if (argv[i][0] == '-' && argv[i][1]) code = parse_option(options, argv[i] + 1, i + 1 < argc ? argv[i + 1] : NULL, compacting, &used);
+        else if (n == 2) code = prune_fail(PRUNE_ERR_USAGE, "one word too many: %s", argv[i]);
+        else options->words[n++] = argv[i];
+        if (code) return code;
+        i += used;
+    }
+    if (n < 2) return prune_fail(PRUNE_ERR_USAGE, "%s needs <cfg> <weights>", compacting ? "compact" : "prune");
+    return PRUNE_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------- weights, kernels -- */
+
+/* The network's prunable matrices as tensors on the file's floats. What training would need beside them is one empty array for all. */
+static int make_tensors(const struct prune_model *model, const struct prune_settings *settings, struct prune_tensor *tensors, int *n_tensors, float **scratch)
+{
+    size_t largest = 0;
+    for (int i = 0; i < model->graph.n_nodes; i++)
+        if (model->graph.nodes[i].n_weights > largest) largest = model->graph.nodes[i].n_weights;
+    *scratch = calloc(largest + 1, sizeof **scratch);
+    if (!*scratch) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    for (int i = 0; i < model->graph.n_nodes; i++) {
+        const struct prune_node *node = &model->graph.nodes[i];
+        struct prune_tensor *tensor = &tensors[*n_tensors];
+        int convolutional = node->kind == PRUNE_CONVOLUTIONAL;
+        if ((!convolutional && node->kind != PRUNE_CONNECTED) || !node->n_floats) continue;
+        if (!prune_settings_layer(node->section, &tensor->limit)) continue;
+        *n_tensors += 1;
+        tensor->name = node->section->kind;
+        tensor->layer = i;
+        tensor->kind = node->kind;
+        tensor->out = convolutional ? node->filters : (int)node->outputs;
+        tensor->in = convolutional ? node->c / node->groups : (int)node->inputs;
+        tensor->kh = tensor->kw = convolutional ? node->size : 1;
+        tensor->n = node->n_weights;
+        tensor->unit = settings->granularity == PRUNE_KERNEL ? tensor->kh * tensor->kw : 1;
+        tensor->criterion = settings->criterion;
+        tensor->weights = model->params[i].weights;
+        tensor->momentum = *scratch;
+        tensor->mask = malloc(tensor->n);
+        if (!tensor->mask) return prune_fail(PRUNE_ERR_NOMEM, "out of memory for the mask of layer %d", i);
+        prune_mask_from_zeros(tensor);
+    }
+    return *n_tensors ? PRUNE_OK : prune_fail(PRUNE_ERR_UNSUPPORTED, "%s: no convolutional or connected layer that could be pruned", model->cfg.path);
+}
+
+int prune_once_weights(struct prune_model *model, const struct prune_settings *given, const double *limits)
+{
+    struct prune_settings settings = *given;
+    struct prune_tensor *tensors = calloc((size_t)model->graph.n_nodes + 1, sizeof *tensors);
+    struct prune_step done;
+    float *scratch = NULL;
+    int n = 0, code = tensors ? PRUNE_OK : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    settings.steps = 1;
+    settings.rule = PRUNE_NONE;
+    settings.order = PRUNE_TOGETHER;
+    if (!code) code = make_tensors(model, &settings, tensors, &n, &scratch);
+    for (int i = 0; !code && limits && i < n; i++) tensors[i].limit = (float)limits[tensors[i].layer];
+    if (!code) code = prune_mask_step(tensors, n, &settings, 1, &done);
+    for (int i = 0; i < n; i++) free(tensors[i].mask);
+    free(tensors);
+    free(scratch);
+    return code;
+}
+
+/* ------------------------------------------------------------------------------------------------- filters, channels -- */
+
+static int evidence_scores(struct prune_model *model, const struct options *options, double *scores)
+{
+    const struct prune_settings *settings = &options->settings;
+    struct prune_evidence evidence = { .seed = (uint64_t)options->seed };
+    int looks = settings->criterion == PRUNE_APOZ || settings->criterion == PRUNE_ENTROPY;
+    if (!looks && settings->criterion != PRUNE_TAYLOR)
+        return prune_criteria_score(settings->criterion, settings->granularity, &model->channels, model->params, &evidence, scores);
+    struct prune_live live;
+    struct prune_observed observed = { 0 };
+    int code = prune_live_open(&live, model, options->words[1], options->data, 1, "its criterion");
+    if (code) return code;
+    if (looks) {
+        code = prune_observed_open(&observed, &model->channels, (size_t)options->images);
+        if (!code) code = prune_live_observe(&live, &observed);
+        evidence.observed = &observed;
+        if (!code) code = prune_criteria_score(settings->criterion, settings->granularity, &model->channels, model->params, &evidence, scores);
+        prune_observed_free(&observed);
+    } else {
+        code = prune_live_taylor(&live, settings->granularity, (size_t)options->images, scores);
+    }
+    prune_live_free(&live);
+    return code;
+}
+
+/* AlexeyAB's shortcut takes a short way when the input (not the output) of the layer that it adds has the shape of the sum, and then reads past the end of an output with fewer
+ * channels. Returns the layer of such a shortcut that pruning would make, or -1. */
+static int shortcut_trap(const struct prune_model *model, const int *kept)
+{
+    for (int i = 1; i < model->graph.n_nodes; i++) {
+        const struct prune_node *node = &model->graph.nodes[i];
+        if (node->kind != PRUNE_SHORTCUT || node->n_from != 1 || node->n_weights || kept[i - 1] == kept[node->from[0]]) continue;
+        const struct prune_node *from = &model->graph.nodes[node->from[0]];
+        int from_in = node->from[0] ? kept[node->from[0] - 1] : model->graph.c;
+        if (from->w == node->w && from->h == node->h && from_in == kept[i - 1] && from->c != node->c) return i;
+    }
+    return -1;
+}
+
+/* The best group that would go and has a member in what the shortcut adds. */
+static int best_to_keep(const struct prune_model *model, int shortcut, const double *scores, const uint8_t *removed)
+{
+    int sources[2] = { shortcut - 1, model->graph.nodes[shortcut].from[0] }, best = -1;
+    for (int s = 0; s < 2; s++) {
+        for (int i = 0; i < model->channels.n_channels[sources[s]]; i++) {
+            int group = model->channels.group[sources[s]][i];
+            if (removed[group] && (best < 0 || scores[group] > scores[best])) best = group;
+        }
+    }
+    return best;
+}
+
+int prune_once_choose(struct prune_model *model, const struct prune_settings *settings, const double *scores, struct prune_size *size)
+{
+    struct prune_budget budget = { .kind = PRUNE_OF_CHANNELS, .keep = 1 - prune_settings_removed(settings), .scope = settings->scope, .round = settings->round };
+    uint8_t *fates = calloc((size_t)model->channels.n_groups + 1, 1);
+    int *kept = calloc((size_t)model->graph.n_nodes + 1, sizeof *kept), code = PRUNE_OK, trap;
+    if (settings->macs > 0) budget.kind = PRUNE_OF_MACS;
+    else if (settings->weights > 0) budget.kind = PRUNE_OF_WEIGHTS;
+    if (!fates || !kept) code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    while (!code) {
+        if ((code = prune_budget_choose(&model->channels, scores, &budget, fates, model->removed, size))) break;
+        prune_channels_size(&model->channels, model->removed, size, kept);
+        if ((trap = shortcut_trap(model, kept)) < 0) break;
+        int group = best_to_keep(model, trap, scores, model->removed);
+        if (group < 0) break;
+        fates[group] = PRUNE_STAYS;
+    }
+    free(fates);
+    free(kept);
+    return code;
+}
+
+static void warn_of_budget(const struct prune_model *model, const struct prune_settings *settings, const struct prune_size *size)
+{
+    uint8_t *none = calloc((size_t)model->channels.n_groups + 1, 1);
+    struct prune_size whole;
+    if (!none) return;
+    prune_channels_size(&model->channels, none, &whole, NULL);
+    free(none);
+    double wanted = settings->macs > 0 ? (double)settings->macs : (double)settings->weights;
+    double got = settings->macs > 0 ? (double)size->macs / (double)whole.macs : (double)size->weights / (double)whole.weights;
+    if (wanted > 0 && got < 0.99 * wanted)
+        prune_note("%s %.4g: whole channels%s come no closer than %.4g", settings->macs > 0 ? "macs" : "weights", wanted, settings->round > 1 ? " in multiples (-round 1 is finer)" : "", got);
+}
+
+static int prune_channels_once(struct prune_model *model, const struct options *options, struct prune_folding *folding)
+{
+    struct prune_size size;
+    double *scores = calloc((size_t)model->channels.n_groups + 1, sizeof *scores);
+    if (!scores) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    int code = evidence_scores(model, options, scores);
+    if (!code) code = prune_once_choose(model, &options->settings, scores, &size);
+    if (!code) warn_of_budget(model, &options->settings, &size);
+    if (!code) code = prune_fold(&model->channels, model->params, model->removed, folding);
+    if (!code) prune_silence(&model->channels, model->params, model->removed);
+    free(scores);
+    return code;
+}
+
+/* --------------------------------------------------------------------------------------------------------- commands -- */
+
+static int report_zeros(const struct prune_model *model)
+{
+    uint64_t weights = 0, nonzero = 0;
+    for (int i = 0; i < model->graph.n_nodes; i++) {
+        weights += model->graph.nodes[i].n_floats ? model->graph.nodes[i].n_weights : 0;
+        nonzero += model->graph.nodes[i].n_floats ? prune_weights_nonzero(&model->weights, &model->graph, i) : 0;
+    }
+    printf("%llu of %llu weights are zero (%.2f %%)\n", (unsigned long long)(weights - nonzero), (unsigned long long)weights,
+           weights ? 100 * (double)(weights - nonzero) / (double)weights : 0.0);
+    return PRUNE_OK;
+}
+
+static int prune_model_once(struct prune_model *model, const struct options *options, struct prune_folding *folding)
+{
+    int channels = options->settings.granularity == PRUNE_FILTER || options->settings.granularity == PRUNE_CHANNEL;
+    if (options->limit_auto) {
+        struct prune_limit_options limit = { options->words[1], options->data, &options->settings, (double)options->drop, (size_t)options->images };
+        return prune_limit_auto(model, &limit, folding);
+    }
+    return channels ? prune_channels_once(model, options, folding) : prune_once_weights(model, &options->settings, NULL);
+}
+
+static int output_paths(const char *base, const char *weights, const char *ending, char **new_cfg, char **new_weights)
+{
+    char endings[2][32];
+    snprintf(endings[0], sizeof endings[0], "%s.cfg", base ? "" : ending);
+    snprintf(endings[1], sizeof endings[1], "%s.weights", base ? "" : ending);
+    *new_cfg = prune_path_with(base ? base : weights, endings[0]);
+    *new_weights = prune_path_with(base ? base : weights, endings[1]);
+    return *new_cfg && *new_weights ? PRUNE_OK : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+}
+
+static int said(const char *cfg, const char *weights)
+{
+    printf("wrote %s and %s\n", cfg, weights);
+    return fflush(stdout) ? prune_fail(PRUNE_ERR_IO, "cannot write the report: %s", strerror(errno)) : PRUNE_OK;
+}
+
+int prune_once_command(int argc, char **argv)
+{
+    struct options options = { .images = 1000, .seed = 1, .drop = 0.5F };
+    struct prune_model model = { 0 };
+    struct prune_folding folding = { 0 };
+    char *new_cfg = NULL, *new_weights = NULL;
+    prune_settings_default(&options.settings);
+    int code = parse_words(&options, argc, argv, 0);
+    if (code) return code;
+    if ((code = prune_model_open(&model, options.words[0], options.words[1]))) return code;
+    prune_settings_default(&options.settings);          /* the cfg's keys first, so that options win */
+    code = prune_settings_from_cfg(&options.settings, &model.cfg);
+    if (!code) code = parse_words(&options, argc, argv, 0);
+    if (!code) code = prune_settings_resolve(&options.settings);
+    if (!code) code = output_paths(options.out, options.words[1], "_pruned", &new_cfg, &new_weights);
+    if (!code && !(folding.inexact_in = calloc((size_t)model.graph.n_nodes + 1, 1))) code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    if (!code) code = prune_model_once(&model, &options, &folding);
+    if (!code && options.masked) code = prune_weights_write(&model.graph, &model.weights, options.masked, options.version1);
+    if (!code) code = prune_compact_write(&model.channels, &model.weights, model.removed, new_cfg, new_weights, options.version1);
+    if (!code) {
+        int channels = options.settings.granularity == PRUNE_FILTER || options.settings.granularity == PRUNE_CHANNEL;
+        code = channels ? prune_report_removed(stdout, &model, &folding) : report_zeros(&model);
+    }
+    if (!code) code = said(new_cfg, new_weights);
+    free(folding.inexact_in);
+    free(new_cfg);
+    free(new_weights);
+    prune_model_free(&model);
+    return code;
+}
+
+int prune_compact_command(int argc, char **argv)
+{
+    struct options options = { .out = NULL };
+    char *new_cfg = NULL, *new_weights = NULL;
+    int code = parse_words(&options, argc - 1, argv + 1, 1);
+    if (!code) code = output_paths(options.out, options.words[1], "_compact", &new_cfg, &new_weights);
+    if (!code) code = prune_compact_files(stdout, options.words[0], options.words[1], new_cfg, new_weights, options.version1);
+    if (!code) code = said(new_cfg, new_weights);
+    free(new_cfg);
+    free(new_weights);
+    return code;
+}

@@ -1,0 +1,134 @@
+/* host_structure.c - filters and channels pruned in Darknet's training loop: views of its layers for structure.c, and its place in the hooks */
+#include "host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --------------------------------------------------------------------------------------------------------- attach -- */
+
+void prune_view_layer(const layer *l, struct prune_params *params, struct prune_params *updates)
+{
+    int convolutional = l->type == CONVOLUTIONAL || l->type == DECONVOLUTIONAL, norm = l->batch_normalize || l->type == BATCHNORM;
+    if (!convolutional && l->type != CONNECTED && l->type != LOCAL && l->type != BATCHNORM) return;
+    *params = (struct prune_params){ .weights = l->weights, .biases = l->biases };
+    *updates = (struct prune_params){ .weights = l->weight_updates, .biases = l->bias_updates };
+    if (l->type == BATCHNORM) params->weights = updates->weights = NULL;
+    if (!norm) return;
+    params->scales = l->scales;
+    params->means = l->rolling_mean;
+    params->variances = l->rolling_variance;
+    updates->scales = l->scale_updates;
+}
+
+static int add_memory(struct prune *prune, int layer, const struct prune_node *node, size_t channels)
+{
+    const struct prune_params *memory = &prune->coupled->structure.memory[layer];
+    const struct prune_array arrays[] = {
+        { layer, PRUNE_SILENT_WEIGHTS, node->n_weights, memory->weights, NULL },
+        { layer, PRUNE_SILENT_BIASES, node->kind == PRUNE_LOCAL ? node->n_biases : channels, memory->biases, NULL },
+        { layer, PRUNE_SILENT_SCALES, channels, memory->scales, NULL },
+        { layer, PRUNE_SILENT_MEANS, channels, memory->means, NULL },
+        { layer, PRUNE_SILENT_VARIANCES, channels, memory->variances, NULL },
+    };
+    int n = 0;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        if (arrays[i].values) prune->arrays[prune->n_arrays++] = arrays[i], n++;
+    return n;
+}
+
+static int open_coupled(struct prune_coupled *coupled, const network *net, const char *cfg_path)
+{
+    int code = prune_cfg_read(&coupled->cfg, cfg_path);
+    if (!code) code = prune_graph_build(&coupled->graph, &coupled->cfg, PRUNE_THIS_DARKNET);
+    if (!code && coupled->graph.n_nodes != net->n) code = prune_fail(PRUNE_ERR_SHAPE, "%s has changed while it was read", cfg_path);
+    if (!code) code = prune_channels_build(&coupled->channels, &coupled->graph);
+    if (!code) code = prune_structure_open(&coupled->structure, &coupled->channels);
+    if (code) return code;
+    for (int i = 0; i < net->n; i++) prune_view_layer(&net->layers[i], &coupled->structure.params[i], &coupled->structure.updates[i]);
+    if (!coupled->structure.whole.channels)
+        return prune_fail(PRUNE_ERR_UNSUPPORTED, "%s: no channel of it can be pruned; darknet prune report <cfg> -groups says why", cfg_path);
+    coupled->groups = calloc(2 * (size_t)coupled->channels.n_groups + 1, sizeof *coupled->groups);
+    return coupled->groups ? PRUNE_OK : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+}
+
+int prune_coupled_attach(struct prune *prune, const network *net, const char *cfg_path)
+{
+    prune->coupled = calloc(1, sizeof *prune->coupled);
+    if (!prune->coupled) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    struct prune_coupled *coupled = prune->coupled;
+    int code = open_coupled(coupled, net, cfg_path);
+    if (!code && prune->settings.rule != PRUNE_NONE) code = prune_structure_remember(&coupled->structure);
+    if (code) return code;
+    for (int i = 0; i < net->n; i++) add_memory(prune, i, &coupled->graph.nodes[i], (size_t)coupled->channels.n_channels[i]);
+    prune->arrays[prune->n_arrays++] = (struct prune_array){ net->n, PRUNE_GROUPS, 2 * (size_t)coupled->channels.n_groups, coupled->groups, NULL };
+    return PRUNE_OK;
+}
+
+void prune_coupled_free(struct prune *prune)
+{
+    if (!prune->coupled) return;
+    prune_structure_free(&prune->coupled->structure);
+    prune_channels_free(&prune->coupled->channels);
+    prune_graph_free(&prune->coupled->graph);
+    prune_cfg_free(&prune->coupled->cfg);
+    free(prune->coupled->groups);
+    free(prune->coupled);
+    prune->coupled = NULL;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- state -- */
+
+void prune_coupled_to_state(struct prune_coupled *coupled)
+{
+    for (int g = 0; g < coupled->channels.n_groups; g++) {
+        coupled->groups[2 * g] = coupled->structure.removed[g];
+        coupled->groups[2 * g + 1] = (float)coupled->structure.scores[g];
+    }
+}
+
+int prune_coupled_from_state(struct prune_coupled *coupled)
+{
+    for (int g = 0; g < coupled->channels.n_groups; g++) {
+        coupled->structure.removed[g] = coupled->groups[2 * g] != 0 && coupled->channels.groups[g].pin == PRUNE_FREE;
+        coupled->structure.scores[g] = (double)coupled->groups[2 * g + 1];
+    }
+    return prune_structure_agrees(&coupled->structure);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ step -- */
+
+/* Criteria that look at outputs see those of the step's own batch, so that a resumed training sees the same. */
+int prune_coupled_step(struct prune *prune, network *net, int t, struct prune_step *done)
+{
+    struct prune_coupled *coupled = prune->coupled;
+    struct prune_observed observed = { 0 };
+    struct prune_evidence evidence = { .gradients = coupled->structure.updates, .observed = &observed, .seed = prune->state.seed };
+    int looks = prune->settings.criterion == PRUNE_APOZ || prune->settings.criterion == PRUNE_ENTROPY, code = PRUNE_OK;
+    float **outputs = calloc((size_t)net->n + 1, sizeof *outputs);
+    if (!outputs) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    for (int i = 0; i < net->n; i++) outputs[i] = net->layers[i].output;
+    if (looks) {
+        code = prune_observed_open(&observed, &coupled->channels, (size_t)net->batch);
+        if (!code) prune_observed_add(&observed, outputs, net->batch);
+    }
+    if (!code) code = prune_structure_step(&coupled->structure, &prune->settings, t, &evidence, done);
+    if (looks) prune_observed_free(&observed);
+    free(outputs);
+    return code;
+}
+
+/* The trained network without its silent channels, beside name_final.weights. */
+int prune_coupled_compact(const struct prune_coupled *coupled, const char *filename)
+{
+    static const char ending[] = "_final.weights";
+    size_t length = strlen(filename), cut = sizeof ending - 1;
+    if (length <= cut || strcmp(filename + length - cut, ending)) return PRUNE_OK;
+    char *base = strndup(filename, length - cut), *cfg = base ? prune_path_with(base, "_compact.cfg") : NULL;
+    char *weights = base ? prune_path_with(base, "_compact.weights") : NULL;
+    int code = cfg && weights ? prune_compact_files(stderr, coupled->cfg.path, filename, cfg, weights, 0) : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    if (!code) prune_note("the pruned network is %s with %s", cfg, weights);
+    free(base);
+    free(cfg);
+    free(weights);
+    return code;
+}
