@@ -29,7 +29,7 @@ DEPS_TEST := libcmocka-dev quilt libpng-dev pkg-config libopencv-dev
 DEPS_CIFAR := libpng-dev
 
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test deps-npm deps-debian-npm deps-png demo test data-mnist data-fashion data-cifar10 results-mnist results-rules results-structured bench-hooks bench-structured refresh clean distclean help
+.PHONY: all deps deps-test deps-npm deps-debian-npm deps-png demo test data-mnist data-fashion data-cifar10 results-mnist results-rules results-structured bench-hooks bench-structured fuzz refresh clean distclean help
 
 all: $(BUILD)/darknet.built
 
@@ -147,6 +147,13 @@ results-structured: deps ## filters pruned to half and a quarter of the MACs, 3 
 bench-hooks: deps ## what the hooks cost: build/bench/hooks.csv
 	$(Q)$(MAKE) -s all
 	$(Q)bench/hooks
+
+FUZZ_SECONDS ?= 600
+fuzz: deps ## searches for inputs that harm the cfg reader, FUZZ_SECONDS=600 (clang's libFuzzer)
+	$(call install,clang libclang-rt-14-dev)
+	$(Q)mkdir -p $(BUILD)/fuzz/corpus
+	$(Q)clang -std=c11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Iplugin tests/fuzz/cfg.c $(filter-out plugin/host_%,$(wildcard plugin/*.c)) -lcjson -lz -lm -o $(BUILD)/fuzz/cfg
+	$(Q)$(BUILD)/fuzz/cfg -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -rss_limit_mb=4096 -timeout=20 -close_fd_mask=2 -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus tests/fuzz/seeds
 
 refresh: $(BUILD)/pristine.unpacked ## refreshes all patches with quilt
 	$(Q)rm -rf $(BUILD)/refresh && cp -a $(BUILD)/pristine $(BUILD)/refresh

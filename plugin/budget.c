@@ -227,8 +227,8 @@ static int behind(const struct choice *choice, int at, int n)
     return at;
 }
 
-/* Adds what fits. Twice as many at a time until too many, then half as many, which finds in 2*log2(n) looks the longest row that fits; a look can take a
- * millisecond. From then on, one by one past those that do not fit. What has been too much once stays too much. */
+/* Adds what fits, one after the other; but tries twice as many at a time until too many, then half as many: that finds the longest row that fits in 2*log2(n)
+ * looks, and a look can take a millisecond. A single chunk that does not fit ends its family, as what has been too much once stays too much. */
 static void fill(struct choice *choice)
 {
     double near = choice->budget->kind == PRUNE_OF_CHANNELS ? choice->most : NEAR_ENOUGH * choice->most, used = amount(choice);
@@ -238,7 +238,8 @@ static void fill(struct choice *choice)
         set_chunks(choice, at, end, 0, &last);
         if (last < 0) break;
         double now = amount(choice);
-        if (now <= choice->most) {
+        int too_far = blocked && n > 1 && now >= near;  /* fewer may be near enough */
+        if (now <= choice->most && !too_far) {
             used = now;
             at = end;
             n = growing ? n < choice->n_chunks ? 2 * n : n : n > 1 ? n / 2 : 1;

@@ -307,6 +307,9 @@ static void silent_values(const struct builder *builder, int layer, double *cons
     if (node->kind == PRUNE_UPSAMPLE) prune_cfg_float(builder->graph->cfg, node->section, "scale", 1, &scale);
     if (node->kind == PRUNE_SHORTCUT) prune_cfg_float(builder->graph->cfg, node->section, "alpha", 1, &alpha);
     if (node->kind == PRUNE_SHORTCUT) prune_cfg_float(builder->graph->cfg, node->section, "beta", 1, &beta);
+    int all = 0, ab = builder->graph->dialect == PRUNE_ALEXEYAB;
+    if (ab) alpha = beta = 1;
+    for (int f = 0; node->kind == PRUNE_ROUTE && f < node->n_from; f++) all += channels->n_channels[node->from[f]] / node->groups;
     for (int i = 0, at = 0, f = 0; i < n_out; i++) {
         double value = in && i < n_in ? in[i] : 0;
         switch (node->kind) {
@@ -315,20 +318,31 @@ static void silent_values(const struct builder *builder, int layer, double *cons
         case PRUNE_CONNECTED:
         case PRUNE_LOCAL:
             value = prune_activate(node->activation, 0);
+            if (node->antialiasing == 1 && value != 0) value = NAN;
+            break;
+        case PRUNE_MAXPOOL:
+            if (node->antialiasing == 1 && value != 0) value = NAN;
+            break;
+        case PRUNE_CROP:
+            if (!key_is_set(builder, node, "noadjust")) value = 2 * value - 1;
             break;
         case PRUNE_BATCHNORM:
             value = 0;
             break;
         case PRUNE_UPSAMPLE:
-            value *= (double)scale;
+            value *= (double)scale * (node->reverse ? node->stride * node->stride : 1);
             break;
         case PRUNE_ACTIVATION:
-            value = prune_activate(node->activation, value);
+            value = isnan(value) ? NAN : prune_activate(node->activation, value);
             break;
         case PRUNE_LOGISTIC:
             value = prune_activate(PRUNE_LOGISTIC_ACTIVATION, value);
             break;
         case PRUNE_ROUTE: {
+            if (all != n_out) {
+                value = NAN;
+                break;
+            }
             int part = channels->n_channels[node->from[f]] / node->groups;
             while (at == part) {
                 f++;
@@ -343,15 +357,17 @@ static void silent_values(const struct builder *builder, int layer, double *cons
             for (int s = 0; s < node->n_from; s++) sum += i < channels->n_channels[node->from[s]] ? fabs(values[node->from[s]][i]) : 0;
             int simple = node->n_from == 1 && !node->n_weights;
             int both = i < channels->n_channels[node->from[0]];
-            if (simple && both) value = (double)alpha * value + (double)beta * from[i];
+            const struct prune_node *of = &builder->graph->nodes[node->from[0]];
+            if (simple && both && (of->out_w < node->w || of->out_h < node->h)) value = value == 0 && from[i] == 0 ? 0 : NAN;
+            else if (simple && both) value = (double)alpha * value + (double)beta * from[i];
             else if (!simple && (value != 0 || sum != 0)) value = NAN;  /* its weights may not even be known here */
-            value = prune_activate(node->activation, value);
+            value = isnan(value) ? NAN : prune_activate(node->activation, value);
             break;
         }
         case PRUNE_SCALE_CHANNELS:
         case PRUNE_SAM:
             value = node->scale_wh ? (from[i] == 0 ? 0 : NAN) : from[i] * value;
-            value = prune_activate(node->activation, value);
+            value = isnan(value) ? NAN : prune_activate(node->activation, value);
             break;
         case PRUNE_REORG: {
             int area = node->stride * node->stride, blocks = n_in / area;
@@ -641,7 +657,9 @@ void prune_channels_size(const struct prune_channels *channels, const uint8_t *r
         uint64_t biases = has_members(node) && node->n_biases ? node->n_biases / (uint64_t)channels->n_channels[i] * (uint64_t)out : node->n_biases;
         size->weights += weights;
         size->floats += node->n_floats ? weights + biases : 0;
-        size->macs += node->n_weights ? node->macs / node->n_weights * weights : 0;
+        uint64_t macs = node->n_weights ? node->macs / node->n_weights * weights : 0;
+        if (node->kind == PRUNE_SHORTCUT && !node->per_channel && channels->n_channels[i]) macs = macs / (uint64_t)channels->n_channels[i] * (uint64_t)out;
+        size->macs += macs;
         if (kept) kept[i] = out;
         in = out;
     }

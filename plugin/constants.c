@@ -86,17 +86,18 @@ static enum sight sight_along(int n_in, int n_out, int stride, int first)
     return first >= 0 && last < n_in ? ALWAYS : SOMETIMES;
 }
 
-static int places_along(int n_in, int pad, int size, int stride)
+static int places_along(int n_in, int pad, int reach, int stride)
 {
-    return (int)(((int64_t)n_in + 2 * (int64_t)pad - size) / stride + 1);
+    return (int)(((int64_t)n_in + 2 * (int64_t)pad - reach) / stride + 1);
 }
 
 static enum sight tap_sight(const struct prune_node *node, int tap)
 {
     int stride_x = node->antialiasing ? 1 : node->stride_x, stride_y = node->antialiasing ? 1 : node->stride_y;
-    int first_x = (tap % node->size - node->pad) * node->dilation, first_y = (tap / node->size - node->pad) * node->dilation;
-    enum sight x = sight_along(node->w, places_along(node->w, node->pad, node->size, stride_x), stride_x, first_x);
-    enum sight y = sight_along(node->h, places_along(node->h, node->pad, node->size, stride_y), stride_y, first_y);
+    int first_x = tap % node->size * node->dilation - node->pad, first_y = tap / node->size * node->dilation - node->pad;
+    int reach = (node->size - 1) * node->dilation + 1;
+    enum sight x = sight_along(node->w, places_along(node->w, node->pad, reach, stride_x), stride_x, first_x);
+    enum sight y = sight_along(node->h, places_along(node->h, node->pad, reach, stride_y), stride_y, first_y);
     return x < y ? x : y;
 }
 
@@ -394,7 +395,7 @@ static struct prune_constant shared_value(const struct prune_values *values, int
     for (int user = owner + 1; user < graph->n_nodes; user++) {
         if (graph->nodes[user].share < 0 || prune_values_owner(graph, user) != owner) continue;
         struct prune_constant other = outputs_of(values, user - 1)[channel];
-        if (other.value != value.value) return varies;
+        if (other.value != value.value || graph->nodes[user].batch_normalize != graph->nodes[owner].batch_normalize) return varies;
         value.where = weaker(value.where, other.where);
     }
     return value;
@@ -435,21 +436,24 @@ enum prune_taking prune_values_taking(const struct prune_values *values, int lay
     return taking == PRUNE_TAKES_EXACTLY && (inexact || value.where == PRUNE_INSIDE) ? PRUNE_TAKES_INEXACTLY : taking;
 }
 
-static void add_to_row(const struct prune_values *values, int layer, const struct prune_rows *rows, int row, int column, double value)
+/* `amounts`: per row (and place) what its biases get. */
+static void add_to_row(const struct prune_values *values, int layer, const struct prune_rows *rows, int row, int column, double value, double *amounts)
 {
     const struct prune_node *node = &values->channels->graph->nodes[layer];
-    const struct prune_params *params = &values->params[layer];
     int inexact;
-    if (node->kind == PRUNE_LOCAL) {
-        for (int place = 0; place < rows->places; place++) {
-            float *bias = &params->biases[row * rows->places + place];
-            *bias = (float)((double)*bias + value * local_sum(node, rows, params->weights, place, row, column));
-        }
-        return;
+    if (node->kind != PRUNE_LOCAL) amounts[row] += value * row_sum(values, layer, rows, row, column, &inexact);
+    else for (int place = 0; place < rows->places; place++)
+        amounts[row * rows->places + place] += value * local_sum(node, rows, values->params[layer].weights, place, row, column);
+}
+
+/* All at once, so that the sum is rounded to a float once. */
+static void add_amounts(const struct prune_params *params, const double *amounts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (amounts[i] == 0) continue;
+        if (params->means) params->means[i] = (float)((double)params->means[i] - amounts[i]);
+        else params->biases[i] = (float)((double)params->biases[i] + amounts[i]);
     }
-    double amount = value * row_sum(values, layer, rows, row, column, &inexact);
-    if (params->means) params->means[row] = (float)((double)params->means[row] - amount);
-    else params->biases[row] = (float)((double)params->biases[row] + amount);
 }
 
 static void mark_inexact(const struct prune_graph *graph, int owner, uint8_t *inexact_in)
@@ -458,7 +462,7 @@ static void mark_inexact(const struct prune_graph *graph, int owner, uint8_t *in
         if (prune_values_owner(graph, i) == owner) inexact_in[i] = 1;
 }
 
-static void take_channel(const struct prune_values *values, int layer, const struct prune_rows *rows, int channel, const uint8_t *gone, struct prune_folding *folding)
+static void take_channel(const struct prune_values *values, int layer, const struct prune_rows *rows, int channel, const uint8_t *gone, struct prune_folding *folding, double *amounts)
 {
     enum prune_taking taking = prune_values_taking(values, layer, channel, gone);
     int first = first_row(rows, channel), column = channel % rows->columns, takes = taking == PRUNE_TAKES_EXACTLY || taking == PRUNE_TAKES_INEXACTLY;
@@ -469,12 +473,12 @@ static void take_channel(const struct prune_values *values, int layer, const str
     folding->dropped += taking == PRUNE_CANNOT_TAKE;
     if (taking == PRUNE_TAKES_INEXACTLY) mark_inexact(values->channels->graph, layer, folding->inexact_in);
     for (int row = first; row < first + rows->slice; row++) {
-        if (takes && row_matters(values, layer, rows, row, channel, gone)) add_to_row(values, layer, rows, row, column, value);
+        if (takes && row_matters(values, layer, rows, row, channel, gone)) add_to_row(values, layer, rows, row, column, value, amounts);
         if (values->params[layer].weights) prune_rows_clear(rows, values->params[layer].weights, row, column);
     }
 }
 
-void prune_values_take(const struct prune_values *values, const uint8_t *going, const uint8_t *gone, struct prune_folding *folding)
+int prune_values_take(const struct prune_values *values, const uint8_t *going, const uint8_t *gone, struct prune_folding *folding)
 {
     const struct prune_graph *graph = values->channels->graph;
     for (int layer = 0; layer < graph->n_nodes; layer++) {
@@ -482,9 +486,15 @@ void prune_values_take(const struct prune_values *values, const uint8_t *going, 
         int n_in;
         const int *in = prune_channels_in(values->channels, layer, &n_in);
         if (prune_values_owner(graph, layer) != layer || !prune_rows_of(&rows, values->channels, layer)) continue;
+        size_t n = (size_t)rows.n * (size_t)rows.places;
+        double *amounts = calloc(n, sizeof *amounts);
+        if (!amounts) return prune_fail(PRUNE_ERR_NOMEM, "%s: out of memory", graph->cfg->path);
         for (int channel = 0; channel < n_in; channel++)
-            if (going[in[channel]]) take_channel(values, layer, &rows, channel, gone, folding);
+            if (going[in[channel]]) take_channel(values, layer, &rows, channel, gone, folding, amounts);
+        add_amounts(&values->params[layer], amounts, n);
+        free(amounts);
     }
+    return PRUNE_OK;
 }
 
 int prune_fold(const struct prune_channels *channels, const struct prune_params *params, const uint8_t *removed, struct prune_folding *folding)
@@ -493,7 +503,7 @@ int prune_fold(const struct prune_channels *channels, const struct prune_params 
     int code = prune_values_open(&values, channels, params, removed);
     if (code) return code;
     prune_values_work_out(&values);
-    prune_values_take(&values, removed, removed, folding);
+    code = prune_values_take(&values, removed, removed, folding);
     prune_values_free(&values);
-    return PRUNE_OK;
+    return code;
 }

@@ -42,6 +42,6 @@ int prune_values_owner(const struct prune_graph *graph, int layer);
 
 /* Of every input channel in one of the groups `going`: takes its constant into the biases or means of the rows that are not in `gone` (which holds `going` too), counts that, and
  * makes the weights that read it 0. */
-void prune_values_take(const struct prune_values *values, const uint8_t *going, const uint8_t *gone, struct prune_folding *folding);
+int prune_values_take(const struct prune_values *values, const uint8_t *going, const uint8_t *gone, struct prune_folding *folding);
 
 #endif

@@ -78,11 +78,12 @@ static int find_constant(struct search *search)
 }
 
 /* Lets the groups in `going` go, but for the last of a family, which only falls silent. */
-static void let_go(struct search *search, uint8_t *removed, struct prune_folding *folding)
+static int let_go(struct search *search, uint8_t *removed, struct prune_folding *folding)
 {
     const struct prune_channels *channels = search->channels;
     for (int g = 0; g < channels->n_groups; g++) search->gone[g] |= search->going[g];
-    prune_values_take(&search->values, search->going, search->gone, folding);
+    int code = prune_values_take(&search->values, search->going, search->gone, folding);
+    if (code) return code;
     prune_silence(channels, search->params, search->going);
     for (int g = 0; g < channels->n_groups; g++) {
         int *left = &search->left[channels->groups[g].family];
@@ -90,6 +91,7 @@ static void let_go(struct search *search, uint8_t *removed, struct prune_folding
         removed[g] = 1;
         (*left)--;
     }
+    return PRUNE_OK;
 }
 
 int prune_dead(const struct prune_channels *channels, const struct prune_params *params, uint8_t *removed, struct prune_folding *folding)
@@ -112,12 +114,12 @@ int prune_dead(const struct prune_channels *channels, const struct prune_params 
         search.going[g] = removed[g] != 0;
         search.left[channels->groups[g].family] += !removed[g];
     }
-    let_go(&search, removed, folding);
-    do {
-        if (find_unread(&search)) let_go(&search, removed, folding);
+    code = let_go(&search, removed, folding);
+    while (!code) {
+        if (find_unread(&search) && (code = let_go(&search, removed, folding))) break;
         if (!find_constant(&search)) break;
-        let_go(&search, removed, folding);
-    } while (1);
+        code = let_go(&search, removed, folding);
+    }
 done:
     prune_values_free(&search.values);
     free(search.gone);

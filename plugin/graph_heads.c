@@ -17,18 +17,18 @@ static int head_fits(struct prune_layer *layer, int64_t needed, const char *form
     return FAIL(layer, PRUNE_ERR_SHAPE, NULL, "needs %lld channels (%s) and gets %d", (long long)needed, formula, layer->node->c);
 }
 
-/* anchors=, when given, must be pairs for all of num: fewer leaves boxes of half a pixel behind, more writes past Darknet's array. AlexeyAB's reads
- * no more than it has room for, but not in a [Gaussian_yolo]. */
+/* anchors=, when given, must be pairs for all of num: fewer leaves boxes of half a pixel behind, more writes past Darknet's array. AlexeyAB's takes
+ * what it has room for, but not in a [Gaussian_yolo]. */
 static int anchors_fit(struct prune_layer *layer, int num)
 {
+    static const char fault[] = "anchors= has %d numbers; num=%d needs %lld";
     double *anchors;
     int n, code = prune_cfg_list(layer->cfg, layer->section, "anchors", 0, &anchors, &n);
-    int given = anchors != NULL;
+    int64_t given = anchors ? n : 2 * (int64_t)num;
     free(anchors);
-    if (code || !given || (int64_t)n == 2 * (int64_t)num) return code;
-    if ((int64_t)n > 2 * (int64_t)num && layer->node->kind != PRUNE_GAUSSIAN_YOLO)
-        return FOREIGN(layer, PRUNE_ERR_SHAPE, "anchors", "anchors= has %d numbers; num=%d needs %lld", n, num, 2LL * num);
-    return FAIL(layer, PRUNE_ERR_SHAPE, "anchors", "anchors= has %d numbers; num=%d needs %lld", n, num, 2LL * num);
+    if (code || given == 2 * (int64_t)num) return code;
+    if (given > 2 * (int64_t)num && layer->node->kind == PRUNE_GAUSSIAN_YOLO) return FAIL(layer, PRUNE_ERR_SHAPE, "anchors", fault, n, num, 2LL * num);
+    return FOREIGN(layer, PRUNE_ERR_SHAPE, "anchors", fault, n, num, 2LL * num);
 }
 
 /* Room for so many boxes in an image. This Darknet has `room`, whatever max says. */
@@ -49,7 +49,7 @@ static int embedding(struct prune_layer *layer, const struct prune_section *sect
     return prune_layer_earlier(layer, "embedding_layer", written, at);
 }
 
-/* yolo and Gaussian_yolo: mask= picks some of num anchors. */
+/* yolo and Gaussian_yolo: mask= picks some of num anchors. AlexeyAB's counts them only when it makes boxes, and its own cspx-p7-mish.cfg has more. */
 static int masked(struct prune_layer *layer, int room, int numbers, const char *formula)
 {
     int classes, num, n, code;
@@ -58,9 +58,10 @@ static int masked(struct prune_layer *layer, int room, int numbers, const char *
     if ((code = prune_layer_size(layer, "num", &num))) return code;
     if ((code = boxes(layer, room))) return code;
     if ((code = prune_cfg_list(layer->cfg, layer->section, "mask", 1, &mask, &n))) return code;
-    for (int i = 0; i < n && !code; i++)
-        if (mask[i] < 0 || mask[i] >= num)
-            code = FAIL(layer, PRUNE_ERR_RANGE, "mask", "mask= has %.0f; must be an anchor, 0 to %d (num=%d)", mask[i], num - 1, num);
+    for (int i = 0; i < n && !code; i++) {
+        if (mask[i] >= 0 && (mask[i] < num || prune_graph_is_foreign(layer->graph, layer->section))) continue;
+        code = FAIL(layer, PRUNE_ERR_RANGE, "mask", "mask= has %.0f; must be an anchor, 0 to %d (num=%d)", mask[i], num - 1, num);
+    }
     int used = mask ? n : num;
     free(mask);
     if (code) return code;

@@ -24,7 +24,8 @@ int prune_layer_size(struct prune_layer *layer, const char *name, int *value)
 
 int prune_layer_needs_image(struct prune_layer *layer)
 {
-    const struct prune_node *node = layer->node;
+    const struct prune_node *node = layer->node, *before = layer->index ? node - 1 : NULL;
+    if (before && (before->kind == PRUNE_RNN || before->kind == PRUNE_LSTM)) prune_graph_is_foreign(layer->graph, layer->section);  /* only AlexeyAB's are images */
     if (node->w > 0 && node->h > 0 && node->c > 0) return PRUNE_OK;
     return FAIL(layer, PRUNE_ERR_SHAPE, NULL, "needs an image (width, height, channels) before it, and gets a flat %zu", node->inputs);
 }

@@ -7,48 +7,43 @@
 
 #include <limits.h>
 
-static int is_alexeyab(const struct prune_layer *layer)
-{
-    return layer->graph->dialect == PRUNE_ALEXEYAB;
-}
-
-/* AlexeyAB's rnn and lstm give a 1x1 image, the others a flat row. */
-static void row_of(struct prune_layer *layer, int output, int as_image)
+/* A flat row, or AlexeyAB's rnn and lstm a 1x1 image, which is taken for one in all cfgs that are not to be run here: it is as many numbers. */
+static void row_of(struct prune_layer *layer, int output)
 {
     layer->outputs = output;
     layer->uses = 1;
-    if (!as_image) return;
+    if (layer->node->kind == PRUNE_GRU || layer->graph->dialect == PRUNE_THIS_DARKNET) return;
     layer->out_w = layer->out_h = 1;
     layer->out_c = output;
 }
 
 /* gru and lstm: so many matrices (outputs, inputs) and so many (outputs, outputs), a bias vector each. */
-static int gated(struct prune_layer *layer, int gates, int as_image)
+static int gated(struct prune_layer *layer, int gates)
 {
     int output, code;
     if ((code = prune_layer_size(layer, "output", &output))) return code;
     if ((code = prune_layer_batch_normalize(layer))) return code;
-    row_of(layer, output, as_image);
+    row_of(layer, output);
     layer->n_weights = times3(gates, output, plus((int64_t)layer->node->inputs, output));
     layer->n_biases = times(2 * gates, prune_layer_biases(layer, output));
     return PRUNE_OK;
 }
 
-int prune_layer_gru(struct prune_layer *layer) { return gated(layer, 3, 0); }
-int prune_layer_lstm(struct prune_layer *layer) { return gated(layer, 4, is_alexeyab(layer)); }
+int prune_layer_gru(struct prune_layer *layer) { return gated(layer, 3); }
+int prune_layer_lstm(struct prune_layer *layer) { return gated(layer, 4); }
 
 /* Input to hidden, hidden to hidden, hidden to output. Only AlexeyAB's has a hidden= of its own. */
 int prune_layer_rnn(struct prune_layer *layer)
 {
     int output, hidden, code;
     if ((code = prune_layer_size(layer, "output", &output))) return code;
-    if ((code = prune_layer_whole(layer, "hidden", is_alexeyab(layer) ? 1 : output, 1, INT_MAX, &hidden))) return code;
+    if ((code = prune_layer_whole(layer, "hidden", layer->graph->dialect == PRUNE_ALEXEYAB ? 1 : output, 1, INT_MAX, &hidden))) return code;
     if (hidden != output &&
         (code = FOREIGN(layer, PRUNE_ERR_UNSUPPORTED, "hidden", "hidden=%d is not known to this Darknet, which would take output=%d for it", hidden, output)))
         return code;
     if ((code = prune_layer_batch_normalize(layer))) return code;
     if ((code = prune_layer_activation(layer, PRUNE_LOGISTIC_ACTIVATION))) return code;
-    row_of(layer, output, is_alexeyab(layer));
+    row_of(layer, output);
     layer->n_weights = times(hidden, plus((int64_t)layer->node->inputs, plus(hidden, output)));
     layer->n_biases = prune_layer_biases(layer, 2 * (int64_t)hidden + output);
     return PRUNE_OK;

@@ -89,8 +89,9 @@ static int convolutional(struct prune_layer *layer)
     if ((code = stride_keys(layer))) return code;
     if ((code = prune_layer_groups(layer))) return code;
     if ((code = prune_cfg_int(layer->cfg, layer->section, "flipped", 0, &flipped))) return code;
-    if (flipped && node->groups > 1 && layer->graph->dialect != PRUNE_ALEXEYAB)
-        return FAIL(layer, PRUNE_ERR_UNSUPPORTED, "flipped", "flipped=1 with groups=%d: Darknet would read past the weights", node->groups);
+    if (flipped && node->groups > 1 &&
+        (code = FOREIGN(layer, PRUNE_ERR_UNSUPPORTED, "flipped", "flipped=1 with groups=%d: Darknet would read past the weights", node->groups)))
+        return code;
     if ((code = places_before_blur(layer))) return code;
     layer->out_c = node->filters;
     layer->n_weights = times(times3(node->filters, node->c / node->groups, node->size), node->size);

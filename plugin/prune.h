@@ -106,7 +106,8 @@ enum prune_activation {         /* names as in cfgs; those from PRUNE_SWISH on a
 enum prune_dialect {            /* whose cfg it is */
     PRUNE_THIS_DARKNET,         /* pjreddie's, which this Darknet is: what it does not know is a fault */
     PRUNE_PJREDDIE,             /* a cfg that is only rewritten, never run: kinds and keys of all forks are understood, and unknown kinds are let through */
-    PRUNE_ALEXEYAB              /* the same; and a [batchnorm] saves biases too, before its scales */
+    PRUNE_ALEXEYAB              /* the same; and a [batchnorm] saves biases too, before its scales, a gru its input's matrices first, an rnn has hidden=1 unless said, xnor
+                                 * switches groups off, and dontsave, numload, and a reorg's flatten and extra are not known */
 };
 
 struct prune_node {             /* one layer, as the cfg text says it */
@@ -115,12 +116,13 @@ struct prune_node {             /* one layer, as the cfg text says it */
     int w, h, c;                /* input (c, h, w): the output of the layer before, or the network's input; all 0 when it is flat */
     int out_w, out_h, out_c;    /* output; all 0 when it is flat */
     size_t inputs, outputs;     /* floats per image */
-    int filters, size, stride, pad, groups; /* convolutional and the like; pad in pixels (maxpool: both sides together); groups 1 unless said; of a
-                                 * route the slices that each input is cut into, of which it takes number group_id */
+    int filters, size, stride, pad, groups; /* convolutional and the like; pad in pixels (with dilation: spread by it; maxpool: both sides together);
+                                 * yolo: filters is the boxes per place; groups 1 unless said; of a route the slices that each input is cut into, of which it
+                                 * takes number group_id */
     int stride_x, stride_y, dilation;   /* = stride, stride, 1 unless said */
     int group_id;
-    int antialiasing;           /* a blur follows, inside of the layer, that takes over the stride */
-    int reverse;                /* reorg, reorg3d, upsample with a negative stride */
+    int antialiasing;           /* a blur that takes over the stride follows, inside of the layer, whose own stride is 1: 1 is 3x3 with a border, 2 is 2x2 without */
+    int reverse;                /* reorg, reorg3d, upsample with a negative stride (then `stride` is its opposite) */
     int share;                  /* convolutional: the layer whose weights (and biases and batch-norm) it uses and does not save, or -1 */
     int per_channel;            /* shortcut with weights: n_weights = (n_from + 1) * out_c, block by block, else n_from + 1 */
     int normalization;          /* shortcut's weights are used as: 0 they are, 1 relu and sum, 2 softmax over the inputs */
@@ -130,7 +132,7 @@ struct prune_node {             /* one layer, as the cfg text says it */
     int *from, n_from;          /* route, shortcut, scale_channels, sam: absolute layer indices */
     size_t n_weights;           /* entries of weight matrices: convolutional filters * c/groups * size * size, connected outputs * inputs */
     size_t n_biases;            /* all others in a .weights file: biases, and scales, means and variances where batch_normalize */
-    size_t n_floats;            /* what the layer takes in a .weights file; 0 with dontsave */
+    size_t n_floats;            /* what the layer takes in a .weights file; 0 with dontsave, and with share, whose n_weights and n_biases are what it uses */
     uint64_t macs;              /* multiply-accumulates per image (recurrent: per time step), all weights non-zero, also those that meet padding: n_weights times
                                  * the places where each is used. Batch-norm, biases, activations and pooling are not counted. */
 };
@@ -436,8 +438,8 @@ void prune_select_cut(struct prune_tensor *const *tensors, int n_tensors, prune_
 /* ------------------------------------------------------------------------------------------------------- scope -- */
 
 /* How many weights each tensor keeps, a multiple of its unit, so that exactly round((1-target)*n/unit) units survive: of all that share the budget, or with scope
- * `layer` of each tensor. Where units of several sizes share a budget, g the greatest that divides all: no more than round((1-target)*n/g)*g weights survive, and as many
- * whole units, in the order of the scope, as fit: what is missing is less than the largest unit.
+ * `layer` of each tensor. Where units of several sizes share a budget, and g is the greatest number that divides them all: no more than round((1-target)*n/g)*g weights
+ * survive, and less than the largest unit is missing from that.
  * Only active units compete: keep[i] never exceeds tensor i's active count (then fewer survive). In the network-wide scopes no tensor
  * ends with none: each keeps a tenth of the average density and 32 units, as far as it has them and the budget allows.
  *   layer   every tensor the same sparsity
@@ -609,7 +611,8 @@ int prune_cfg_write(FILE *out, const struct prune_cfg *cfg, const struct prune_e
 int prune_compact_check(const char *cfg_path, const char *weights_path, const char *new_cfg, const char *new_weights);
 
 /* Writes the network without the removed groups as a cfg and a weight file, both under temporary names until both are complete. The weight file is exactly as long as the
- * new cfg says, its version that of the input (0.2.0 if that was a transposed one); `version1` writes 0.1.0 with a 32-bit seen, for 32-bit builds. */
+ * new cfg says, its version that of the input (0.2.0 if that was a transposed one); `version1` writes 0.1.0 with a 32-bit seen, for 32-bit builds. Whatever the removed groups
+ * still give is lost: prune_fold or prune_dead come before. */
 int prune_compact_write(const struct prune_channels *channels, const struct prune_weights *weights, const uint8_t *removed, const char *cfg_path,
                         const char *weights_path, int version1);
 

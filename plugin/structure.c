@@ -207,18 +207,20 @@ static int by_ratio(const void *x, const void *y)
     return (a->group > b->group) - (a->group < b->group);
 }
 
-/* Marks up to `most` groups as STAYS: those that were better, when they went, than what would stay without them. `next` is the choice without recovery. */
+/* Marks up to `most` groups as STAYS: those that were better, when they went, than what would stay without them, and in no family more than would stay there, so that the
+ * budget can be met. `next` is the choice without recovery. */
 static int choose_returning(const struct prune_structure *structure, const uint8_t *next, size_t most, uint8_t *fates)
 {
     const struct prune_channels *channels = structure->channels;
     double *weakest = malloc(((size_t)channels->n_families + 1) * sizeof *weakest);
     struct candidate *candidates = malloc(((size_t)channels->n_groups + 1) * sizeof *candidates);
-    int code = PRUNE_OK, n = 0;
-    if (!weakest || !candidates) {
+    int *room = calloc((size_t)channels->n_families + 1, sizeof *room), code = PRUNE_OK, n = 0;
+    if (!weakest || !candidates || !room) {
         code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
         goto done;
     }
     for (int f = 0; f < channels->n_families; f++) weakest[f] = INFINITY;
+    for (int g = 0; g < channels->n_groups; g++) room[channels->groups[g].family] += !next[g];
     for (int g = 0; g < channels->n_groups; g++)
         if (!next[g] && structure->scores[g] < weakest[channels->groups[g].family]) weakest[channels->groups[g].family] = structure->scores[g];
     for (int g = 0; g < channels->n_groups; g++) {
@@ -226,8 +228,14 @@ static int choose_returning(const struct prune_structure *structure, const uint8
         if (structure->removed[g] && structure->scores[g] > bar * RETURN_BAND) candidates[n++] = (struct candidate){ g, bar > 0 ? structure->scores[g] / bar : INFINITY };
     }
     qsort(candidates, (size_t)n, sizeof *candidates, by_ratio);
-    for (int i = 0; i < n && (size_t)i < most; i++) fates[candidates[i].group] = PRUNE_STAYS;
+    for (int i = 0; i < n && most > 0; i++) {
+        int group = candidates[i].group;
+        if (room[channels->groups[group].family]-- <= 0) continue;
+        fates[group] = PRUNE_STAYS;
+        most--;
+    }
 done:
+    free(room);
     free(weakest);
     free(candidates);
     return code;

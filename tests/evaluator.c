@@ -165,7 +165,7 @@ static int convolutional(const struct step *step)
 {
     const struct prune_node *node = step->node;
     int size = node->size, dilation = size == 1 ? 1 : node->dilation, per_group = node->c / node->groups, filters = node->filters / node->groups;
-    int pad = node->pad * dilation, reach = dilation * (size - 1) + 1;
+    int pad = node->pad, reach = dilation * (size - 1) + 1;
     struct kernel k = { .size = size, .dilation = dilation, .stride_x = node->stride_x, .stride_y = node->stride_y, .pad_x = pad, .pad_y = pad,
                         .w = node->w, .h = node->h };
     if (node->antialiasing) k.stride_x = k.stride_y = 1;

@@ -102,12 +102,12 @@ static int earlier_conv(struct drawing *drawing)
     for (int i = 0; i < drawing->net->n_layers - 1; i++) {
         const struct prune_test_layer *layer = &drawing->net->layers[i];
         int c = i ? layer[-1].c : drawing->net->c;
-        if (layer->n_keys == 4 && !strcmp(layer->kind, "convolutional") && c == drawing->c) found[n++] = i;
+        if (layer->n_keys == 4 && !strcmp(layer->kind, "convolutional") && layer->keys[3].word && c == drawing->c) found[n++] = i;
     }
     return n ? found[below(drawing, n)] : -1;
 }
 
-/* The weights of a plain convolution again. */
+/* The weights of a plain convolution again, which has the keys filters, size, pad and activation. */
 static int shared_conv(struct drawing *drawing)
 {
     int owner = earlier_conv(drawing);
@@ -326,7 +326,6 @@ static int pass(struct drawing *drawing)
     static const char *const kinds[] = { "dropout", "batchnorm", "activation", "logistic", "normalization", "l2norm", "crop", "empty" };
     int kind = below(drawing, 14), w = drawing->w, h = drawing->h;
     if (kind > 7) kind = kind < 10 ? 1 : kind < 12 ? 2 : 0;
-    if ((kind == 4 || kind == 5) && !one_in(drawing, 3)) kind = 1;
     if (kind == 7 && !drawing->fork) kind = 0;
     if (kind == 5 && drawing->fork) kind = 1;
     if (kind == 3 && drawing->fork) kind = 2;

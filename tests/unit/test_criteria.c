@@ -114,6 +114,7 @@ static void build_random(struct net *net, int kind)
                  "[convolutional]\nfilters=4\nsize=1\nactivation=linear\n[avgpool]\n[softmax]\n",
                  a, a, a, b);
     build(net, text, kind == SHARED ? PRUNE_ALEXEYAB : PRUNE_THIS_DARKNET);
+    if (kind == SHARED) assert_true(net->graph.nodes[2].share == 1 && net->graph.nodes[3].per_channel && net->graph.nodes[3].n_weights == 2 * (size_t)a);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ twins -- */

@@ -1,7 +1,7 @@
 /* test_mask.c - steps of prune and recover in a make-believe training, against a twin that sorts
  *
- * The twin of a step is plain: sort the pruned weights by what their rule says, take the first, sort the active ones by size,
- * keep the first. Masks, weights, momentum, moments and memory must agree with it bit for bit.
+ * The twin of a step is plain: sort the pruned units by what their rule says, take the first, sort the active ones by size,
+ * keep the first. Masks, weights, momentum, moments and memory must agree with it bit for bit. A unit is a weight or a kernel.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +25,8 @@ struct world {
 };
 
 static struct world world, twin;
+static int by_kernel;                           /* what add() makes */
+static enum prune_criterion worth;
 
 static void add(int connected, int out, int in, int k, int adam, int remembers, float limit)
 {
@@ -33,6 +35,8 @@ static void add(int connected, int out, int in, int k, int adam, int remembers, 
     *tensor = (struct prune_tensor){ .name = "test", .layer = t, .kind = connected ? PRUNE_CONNECTED : PRUNE_CONVOLUTIONAL, .out = out, .in = in, .kh = k,
                                      .kw = k, .weights = world.weights[t], .momentum = world.momentum[t], .mask = world.mask[t], .limit = limit };
     tensor->n = tensor->active = (size_t)(out * in * k * k);
+    tensor->unit = by_kernel ? k * k : t % 2;   /* 0 and 1 are the same */
+    tensor->criterion = worth;
     assert_true(tensor->n <= MOST_WEIGHTS);
     memset(tensor->mask, 1, tensor->n);
     if (adam) {
@@ -99,12 +103,20 @@ static size_t count_active(const struct prune_tensor *tensor)
 
 static size_t rounded(double x) { return (size_t)floor(x + 0.5); }
 static size_t min_of(size_t a, size_t b) { return a < b ? a : b; }
+static size_t max_of(size_t a, size_t b) { return a > b ? a : b; }
+static size_t unit_of(const struct prune_tensor *tensor) { return tensor->unit ? (size_t)tensor->unit : 1; }
+
+/* (1-target) of the tensor's units, in weights. */
+static size_t survivors_of(const struct prune_tensor *tensor, double target)
+{
+    return rounded((1 - target) * (double)(tensor->n / unit_of(tensor))) * unit_of(tensor);
+}
 
 /* ------------------------------------------------------------------------------------------------- the twin of a step -- */
 
 struct candidate {
     double size;
-    size_t i;                   /* its place in the tensor; or, among several tensors, the tensor */
+    size_t i;                   /* the place in the tensor of its first weight; or, among several tensors, the tensor */
 };
 
 static int larger_first(const void *a, const void *b)
@@ -117,13 +129,28 @@ static int larger_first(const void *a, const void *b)
 
 static struct candidate candidates[MOST_WEIGHTS];
 
+static double size_of(const float *values, size_t unit, int l1)
+{
+    double sum = 0;
+    for (size_t j = 0; j < unit; j++) sum += l1 ? fabs((double)values[j]) : (double)values[j] * (double)values[j];
+    return unit == 1 ? fabs((double)*values) : (double)(float)(l1 ? sum : sqrt(sum));
+}
+
 static size_t sort_active(const struct prune_tensor *tensor)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < tensor->n; i++)
-        if (tensor->mask[i]) candidates[n++] = (struct candidate){ fabs((double)tensor->weights[i]), i };
+    size_t n = 0, unit = unit_of(tensor);
+    for (size_t i = 0; i < tensor->n; i += unit)
+        if (tensor->mask[i]) candidates[n++] = (struct candidate){ size_of(&tensor->weights[i], unit, tensor->criterion == PRUNE_L1), i };
     qsort(candidates, n, sizeof *candidates, larger_first);
     return n;
+}
+
+static double falls_of(const struct prune_tensor *tensor, size_t i, size_t unit)
+{
+    double sum = 0;
+    if (unit == 1) return (double)(tensor->memory[i] * tensor->momentum[i]);
+    for (size_t j = i; j < i + unit; j++) sum += (double)tensor->memory[j] * (double)tensor->momentum[j];
+    return (double)(float)sum;
 }
 
 static void lose(struct prune_tensor *tensor, size_t i)
@@ -135,50 +162,50 @@ static void lose(struct prune_tensor *tensor, size_t i)
 
 static void step_twin(struct prune_tensor *tensor, enum prune_rule rule, size_t keep, double rho, struct prune_step *done)
 {
-    size_t most = (size_t)floor(rho * (double)keep), returning[MOST_WEIGHTS], n_returning = 0, n = 0;
+    size_t unit = unit_of(tensor), stay = keep / unit, most = (size_t)floor(rho * (double)stay), returning[MOST_WEIGHTS], n_returning = 0, n = 0;
     float weakest = 0;
-    if (keep) {
+    assert_int_equal(keep % unit, 0);
+    if (stay) {
         sort_active(tensor);
-        weakest = (float)candidates[keep - 1].size;     /* that would survive if none came back */
+        weakest = (float)candidates[stay - 1].size;     /* that would survive if none came back */
     }
-    for (size_t i = 0; i < tensor->n; i++) {
+    for (size_t i = 0; i < tensor->n; i += unit) {
         if (tensor->mask[i] || rule == PRUNE_NONE) continue;
-        float m = tensor->memory[i], gain = fabsf(m);
-        if (rule == PRUNE_RESTORE) gain = m * tensor->momentum[i];
+        double gain = rule == PRUNE_RESTORE ? falls_of(tensor, i, unit) : size_of(&tensor->memory[i], unit, rule == PRUNE_SHADOW && tensor->criterion == PRUNE_L1);
         float bar = rule == PRUNE_SHADOW ? weakest * (1.1F / 0.9F) : 0;
-        if (gain > bar) candidates[n++] = (struct candidate){ (double)gain, i };
+        if (gain > (double)bar) candidates[n++] = (struct candidate){ gain, i };
     }
     qsort(candidates, n, sizeof *candidates, larger_first);
     for (size_t c = 0; c < n && c < most; c++) returning[n_returning++] = candidates[c].i;
 
     n = sort_active(tensor);
-    for (size_t c = keep - n_returning; c < n; c++) {
-        size_t i = candidates[c].i;
-        if (tensor->memory) tensor->memory[i] = rule == PRUNE_GRADIENT ? 0 : tensor->weights[i];
-        tensor->weights[i] = 0;
-        tensor->mask[i] = 0;
-        lose(tensor, i);
-        done->pruned++;
-    }
-    for (size_t r = 0; r < n_returning; r++) {
-        size_t i = returning[r];
-        tensor->weights[i] = rule == PRUNE_GRADIENT ? 0 : tensor->memory[i];
-        tensor->memory[i] = 0;
-        tensor->mask[i] = 1;
-        lose(tensor, i);
-    }
+    for (size_t c = stay - n_returning; c < n; c++)
+        for (size_t i = candidates[c].i; i < candidates[c].i + unit; i++) {
+            if (tensor->memory) tensor->memory[i] = rule == PRUNE_GRADIENT ? 0 : tensor->weights[i];
+            tensor->weights[i] = 0;
+            tensor->mask[i] = 0;
+            lose(tensor, i);
+            done->pruned++;
+        }
+    for (size_t r = 0; r < n_returning; r++)
+        for (size_t i = returning[r]; i < returning[r] + unit; i++) {
+            tensor->weights[i] = rule == PRUNE_GRADIENT ? 0 : tensor->memory[i];
+            tensor->memory[i] = 0;
+            tensor->mask[i] = 1;
+            lose(tensor, i);
+            done->recovered++;
+        }
     for (size_t i = 0; rule == PRUNE_GRADIENT && i < tensor->n; i++) tensor->memory[i] = 0;
-    done->recovered += n_returning;
     tensor->active = keep;
 }
 
-/* The shares of those that share a budget. Global by sorting all; lamp and erk have twins of their own in test_scope.c. */
+/* The shares of those that share a budget. Global by sorting all, up to what does not fit; lamp and erk have twins of their own in test_scope.c. */
 static void shares_twin(enum prune_scope scope, double target, struct prune_tensor **sharing, int n, size_t *keep)
 {
     static struct candidate all[MOST * MOST_WEIGHTS];
-    size_t total = 0, weights = 0;
+    size_t total = 0, weights = 0, units = 0;
     if (scope == PRUNE_LAYER) {
-        for (int t = 0; t < n; t++) keep[t] = min_of(rounded((1 - target) * (double)sharing[t]->n), sharing[t]->active);
+        for (int t = 0; t < n; t++) keep[t] = min_of(survivors_of(sharing[t], target), sharing[t]->active);
         return;
     }
     if (scope != PRUNE_GLOBAL) {
@@ -187,16 +214,19 @@ static void shares_twin(enum prune_scope scope, double target, struct prune_tens
     }
     int settled[MOST] = { 0 };
     size_t floors[MOST];
+    size_t g = unit_of(sharing[0]);             /* divides all: in these worlds it is the same for all, or 1 */
     for (int t = 0; t < n; t++) {
         weights += sharing[t]->n;
         total += sharing[t]->active;
+        units += unit_of(sharing[t]);
+        if (unit_of(sharing[t]) != g) g = 1;
     }
-    size_t left = min_of(rounded((1 - target) * (double)weights), total), count = 0;
+    size_t left = min_of(rounded((1 - target) * (double)(weights / g)) * g, total), count = 0;
     for (int t = 0; t < n; t++) {
-        size_t least = min_of(32, left / 2 / (size_t)n), tenth = (size_t)(0.1 * (1 - target) * (double)sharing[t]->n);
-        floors[t] = min_of(least > tenth ? least : tenth, sharing[t]->active);
-        for (size_t i = 0; i < sharing[t]->n; i++)
-            if (sharing[t]->mask[i]) all[count++] = (struct candidate){ fabs((double)sharing[t]->weights[i]), (size_t)t };
+        size_t unit = unit_of(sharing[t]), least = min_of(32, left / units / 2), tenth = (size_t)(0.1 * (1 - target) * (double)(sharing[t]->n / unit));
+        floors[t] = min_of(max_of(least, tenth) * unit, sharing[t]->active);
+        for (size_t i = 0; i < sharing[t]->n; i += unit)
+            if (sharing[t]->mask[i]) all[count++] = (struct candidate){ size_of(&sharing[t]->weights[i], unit, sharing[t]->criterion == PRUNE_L1), (size_t)t };
     }
     qsort(all, count, sizeof *all, larger_first);       /* ties: by tensor */
     for (int again = 1; again;) {
@@ -204,10 +234,16 @@ static void shares_twin(enum prune_scope scope, double target, struct prune_tens
         size_t room = left;
         for (int t = 0; t < n; t++)
             if (!settled[t]) keep[t] = 0;
-        for (size_t c = 0; c < count && room; c++) {
+        double stop = -1;                       /* where one does not fit, smaller units that tie with it may */
+        for (size_t c = 0; c < count && room && (stop < 0 || all[c].size >= stop); c++) {
+            size_t unit = unit_of(sharing[all[c].i]);
             if (settled[all[c].i]) continue;
-            keep[all[c].i]++;
-            room--;
+            if (unit > room) {
+                stop = all[c].size;
+                continue;
+            }
+            keep[all[c].i] += unit;
+            room -= unit;
         }
         for (int t = 0; t < n; t++) {
             if (settled[t] || keep[t] >= floors[t]) continue;
@@ -237,7 +273,7 @@ static void whole_step_twin(const struct prune_settings *settings, int t, struct
         double aim = prune_schedule_target(settings->curve, own, place, T);
         int turn = kind == PRUNE_UNKNOWN || kind == (int)tensor->kind;
         keep[i] = tensor->active;
-        if (turn && tensor->limit >= 0) keep[i] = min_of(rounded((1 - aim) * (double)tensor->n), tensor->active);
+        if (turn && tensor->limit >= 0) keep[i] = min_of(survivors_of(tensor, aim), tensor->active);
         if (turn && tensor->limit < 0) sharing[n++] = tensor;
         if (!turn) aim = kind == PRUNE_CONVOLUTIONAL ? 0 : own; /* its turn is to come, or has been */
         wanted += aim * (double)tensor->n;
@@ -321,16 +357,20 @@ static void build_world(int adam, int remembers)
 /* n weights, of which the tensors of that kind without a limit (or all: PRUNE_UNKNOWN) share a budget; how many of them survive */
 static void check_survivors(const struct prune_settings *s, double target, enum prune_kind kind)
 {
-    size_t n = 0, active = 0;
+    size_t n = 0, active = 0, largest = 1, smallest = MOST_WEIGHTS;
     for (int t = 0; t < world.n; t++) {
         const struct prune_tensor *tensor = &world.tensors[t];
         if (tensor->limit >= 0 || (kind != PRUNE_UNKNOWN && tensor->kind != kind)) continue;
         n += tensor->n;
         active += tensor->active;
-        if (s->scope == PRUNE_LAYER) assert_int_equal(tensor->active, rounded((1 - target) * (double)tensor->n));
+        largest = max_of(largest, unit_of(tensor));
+        smallest = min_of(smallest, unit_of(tensor));
+        if (s->scope == PRUNE_LAYER) assert_int_equal(tensor->active, survivors_of(tensor, target));
         assert_true(tensor->active > 0);
     }
-    if (s->scope != PRUNE_LAYER) assert_int_equal(active, rounded((1 - target) * (double)n));
+    if (s->scope == PRUNE_LAYER) return;
+    if (largest == smallest) assert_int_equal(active, rounded((1 - target) * (double)(n / largest)) * largest);
+    else assert_in_range(active, rounded((1 - target) * (double)n) - (largest - 1), rounded((1 - target) * (double)n));
 }
 
 static size_t recovered_in_all;
@@ -374,7 +414,7 @@ static void train(const struct prune_settings *s, int adam, int strange, int tie
                 assert_int_equal(tensor->active, count_active(tensor));
                 assert_zero(tensor->weights, tensor->mask, tensor->n);
                 for (size_t i = 0; i < tensor->n; i++) {
-                    assert_true(tensor->mask[i] <= 1);
+                    assert_true(tensor->mask[i] <= 1 && tensor->mask[i] == tensor->mask[i - i % unit_of(tensor)]);
                     here += tensor->mask[i] && !before.mask[t][i];
                     if (tensor->mask[i] || !before.mask[t][i]) continue;
                     gone++;
@@ -384,7 +424,7 @@ static void train(const struct prune_settings *s, int adam, int strange, int tie
                 assert_true((double)here <= rho * (double)tensor->active);
                 if (turn != PRUNE_UNKNOWN && tensor->kind != turn) assert_memory_equal(tensor->mask, before.mask[t], tensor->n);
                 if (tensor->limit >= 0 && turn == PRUNE_UNKNOWN)
-                    assert_int_equal(tensor->active, rounded((1 - prune_schedule_target(s->curve, (double)tensor->limit, place, T)) * (double)tensor->n));
+                    assert_int_equal(tensor->active, survivors_of(tensor, prune_schedule_target(s->curve, (double)tensor->limit, place, T)));
                 back += here;
             }
             assert_int_equal(done.recovered, back);
@@ -422,6 +462,7 @@ static void whole_schedules(void **state)
         for (int scope = PRUNE_LAYER; scope <= PRUNE_ERK; scope++)
             for (int order = PRUNE_TOGETHER; order <= PRUNE_CONVOLUTIONAL_THEN_CONNECTED; order++) {
                 struct prune_settings s = settings_of(rule, scope, order, 15);
+                if (by_kernel) worth = (scope + order) % 2 ? PRUNE_L1 : PRUNE_L2;
                 random_seed((uint64_t)(100 * rule + 10 * scope + order));
                 s.curve = (enum prune_curve)((rule + scope + order) % 4);
                 s.sparsity = scope % 2 ? 0.95F : 0.9F;
@@ -450,7 +491,7 @@ static void with_ties(void **state)
             struct prune_tensor *tensor = &world.tensors[t];
             for (size_t i = 0; i < tensor->n; i++) {
                 float x = (float)((int)random_below(7) - 3), m = (float)((int)random_below(9) - 4);
-                int active = random_below(2) != 0;
+                int active = i % unit_of(tensor) ? tensor->mask[i - 1] : random_below(2) != 0;
                 tensor->mask[i] = (uint8_t)active;
                 tensor->weights[i] = active ? x : 0;
                 tensor->momentum[i] = x;
@@ -471,13 +512,14 @@ static void with_ties(void **state)
 
 /* ------------------------------------------------------------------------------------------- by hand, rule by rule -- */
 
-/* Eight weights: 0-3 active with sizes 4 3 2 1, 4-7 pruned. One step that keeps four, with room for two to come back. */
+/* Eight weights, or four units of two: 0-3 active with sizes 4 3 2 1, 4-7 pruned. One step that keeps four, with room for two to come back. */
 static void eight(enum prune_rule rule, const float *memory, const float *momentum, const char *mask, const float *weights, size_t recovered)
 {
     world.n = 0;
     random_seed(1);
     add(1, 2, 4, 1, 1, rule != PRUNE_NONE, -1);
     struct prune_tensor *tensor = &world.tensors[0];
+    if (by_kernel) tensor->unit = 2;
     for (size_t i = 0; i < 8; i++) {
         tensor->mask[i] = i < 4;
         tensor->weights[i] = i < 4 ? (float)(4 - (int)i) * (i % 2 ? -1 : 1) : 0;
@@ -520,6 +562,57 @@ static void what_each_rule_restores(void **state)
     assert_true(world.memory[0][2] == 2 && world.memory[0][3] == -1 && world.memory[0][5] == 1.2F);
     eight(PRUNE_SHADOW, (float[]){ 0, 0, 0, 0, 1.2F, -1.22F, 0.5F, 1.0F }, ones, "11110000", (float[]){ 4, -3, 2, -1, 0, 0, 0, 0 }, 0);
     eight(PRUNE_SHADOW, (float[]){ 0, 0, 0, 0, 1.2F, -1.23F, 0.5F, 1.0F }, ones, "11100100", (float[]){ 4, -3, 2, 0, 0, -1.23F, 0, 0 }, 1);
+}
+
+/* Units of two: (4, -3) and (2, -1) are active, worth 5 and the root of 5, by l1 7 and 3; one may come back. */
+static void what_each_rule_restores_by_unit(void **state)
+{
+    (void)state;
+    const float none[8] = { 0 }, ones[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+    eight(PRUNE_NONE, none, ones, "11110000", (float[]){ 4, -3, 2, -1, 0, 0, 0, 0 }, 0);
+    /* gradient: (0, 3) is more than (2, -2), whose sizes have the larger sum; l1 is no criterion of gradients */
+    for (int l1 = 0; l1 < 2; l1++) {
+        worth = l1 ? PRUNE_L1 : PRUNE_MAGNITUDE;
+        eight(PRUNE_GRADIENT, (float[]){ 9, 9, 9, 9, 2, -2, 0, 3 }, none, "11000011", (float[]){ 4, -3, 0, 0, 0, 0, 0, 0 }, 2);
+        eight(PRUNE_GRADIENT, (float[]){ 9, 9, 9, 9, 2, -2.25F, 0, 3 }, none, "11001100", (float[]){ 4, -3, 0, 0, 0, 0, 0, 0 }, 2);
+    }
+    worth = PRUNE_MAGNITUDE;
+    eight(PRUNE_GRADIENT, (float[]){ 0, 0, 0, 0, NAN, 5, 0, 1e-44F }, none, "11000011", (float[]){ 4, -3, 0, 0, 0, 0, 0, 0 }, 2);
+    /* restore: the sums 2 - 1.5 and 0.25 + 0.125; what pulls away as much as it pulls back does not come */
+    eight(PRUNE_RESTORE, (float[]){ 0, 0, 0, 0, 1, 1, 0.25F, 0.5F }, (float[]){ 1, 1, 1, 1, 2, -1.5F, 1, 0.25F }, "11001100", (float[]){ 4, -3, 0, 0, 1, 1, 0, 0 }, 2);
+    assert_true(world.memory[0][2] == 2 && world.memory[0][3] == -1 && world.memory[0][4] == 0 && world.memory[0][7] == 0.5F);
+    for (int i = 2; i < 6; i++) assert_int_equal(bits_of(world.momentum[0][i]) | bits_of(world.moment1[0][i]) | bits_of(world.moment2[0][i]), 0);
+    eight(PRUNE_RESTORE, (float[]){ 0, 0, 0, 0, 1, 1, -1, 2 }, (float[]){ 1, 1, 1, 1, 9, -9, 2, -0.5F }, "11110000", (float[]){ 4, -3, 2, -1, 0, 0, 0, 0 }, 0);
+    /* shadow: beyond 1.1/0.9 of the root of 5, 2.733; by l1 of 3, 3.667 */
+    eight(PRUNE_SHADOW, (float[]){ 0, 0, 0, 0, 2, -1.8F, -2.75F, 0 }, ones, "11000011", (float[]){ 4, -3, 0, 0, 0, 0, -2.75F, 0 }, 2);
+    eight(PRUNE_SHADOW, (float[]){ 0, 0, 0, 0, 2, -1.8F, -2.7F, 0 }, ones, "11110000", (float[]){ 4, -3, 2, -1, 0, 0, 0, 0 }, 0);
+    worth = PRUNE_L1;
+    eight(PRUNE_SHADOW, (float[]){ 0, 0, 0, 0, 2, -1.8F, -2.75F, 0 }, ones, "11001100", (float[]){ 4, -3, 0, 0, 2, -1.8F, 0, 0 }, 2);
+    eight(PRUNE_SHADOW, (float[]){ 0, 0, 0, 0, 2, -1.6F, -3.6F, 0 }, ones, "11110000", (float[]){ 4, -3, 2, -1, 0, 0, 0, 0 }, 0);
+}
+
+/* What goes first: (3, 0) is worth less than (2, 2.5) by the root of the squares, and than (1.75, 1.75) only by l1. */
+static void criteria_of_units(void **state)
+{
+    (void)state;
+    static const float weights[8] = { 1.75F, -1.75F, 3, 0, 2, -2.5F, 8, 8 };
+    static const char *const masks[] = { "00111111", "00001111", "00000011", "11001111", "00001111", "00000011" };   /* 6, 4, 2 survive; the same by l1 */
+    struct prune_settings s = settings_of(PRUNE_NONE, PRUNE_LAYER, PRUNE_TOGETHER, 1);
+    for (int c = 0; c < 6; c++) {
+        world.n = 0;
+        worth = c < 3 ? PRUNE_L2 : PRUNE_L1;
+        add(1, 2, 4, 1, 0, 0, -1);
+        world.tensors[0].unit = 2;
+        memcpy(world.weights[0], weights, sizeof weights);
+        s.sparsity = 0.25F * (float)(1 + c % 3);
+        struct prune_step done;
+        assert_int_equal(prune_mask_step(world.tensors, 1, &s, 1, &done), PRUNE_OK);
+        for (size_t i = 0; i < 8; i++)
+            if (world.mask[0][i] != masks[c][i] - '0') fail_msg("case %d weight %zu: mask %d", c, i, world.mask[0][i]);
+        assert_int_equal(done.pruned, 2 * (1 + c % 3));
+        assert_true(done.achieved == (double)s.sparsity);
+        assert_pruned_are_zero();
+    }
 }
 
 static void momentum_of_the_returned_is_zero(void **state)
@@ -610,6 +703,25 @@ static void masks_from_zeros(void **state)
     }
 }
 
+static void masks_of_units_from_zeros(void **state)
+{
+    (void)state;
+    world.n = 0;
+    add(0, 3, 2, 2, 1, 1, -1);
+    struct prune_tensor *tensor = &world.tensors[0];
+    static const float weights[24] = { 0, 0, 0, 0, 0, -0.0F, 0, 0, 0, 0, 0, 1e-45F, -0.0F, -0.0F, -0.0F, -0.0F, NAN, 0, 0, 0, 1, 2, 3, 4 };
+    static const uint8_t units[6] = { 0, 0, 1, 0, 1, 1 };
+    memcpy(tensor->weights, weights, sizeof weights);
+    prune_mask_from_zeros(tensor);
+    for (size_t i = 0; i < 24; i++) assert_int_equal(tensor->mask[i], units[i / 4]);
+    assert_int_equal(tensor->active, 12);
+    assert_pruned_are_zero();
+    assert_true(tensor->momentum[9] != 0 && tensor->moment1[9] != 0);           /* a zero in an active unit is active */
+    copy_world(&twin, &world);
+    prune_mask_from_zeros(tensor);
+    assert_same_world();
+}
+
 /* Weights that are NaN or infinite are the largest there are: pruning does not hide that a training has gone wrong. */
 static void broken_weights_stay(void **state)
 {
@@ -626,6 +738,16 @@ static void broken_weights_stay(void **state)
     assert_int_equal(prune_mask_step(world.tensors, 1, &s, 1, &done), PRUNE_OK);
     assert_int_equal(tensor->active, 3);
     assert_true(tensor->mask[17] == 1 && tensor->mask[71] == 1);
+
+    world.n = 0;                                /* and a unit with one of them */
+    add(1, 10, 10, 1, 0, 1, -1);
+    tensor->unit = 4;
+    tensor->weights[17] = NAN;
+    tensor->weights[71] = -INFINITY;
+    s.sparsity = 0.92F;
+    assert_int_equal(prune_mask_step(world.tensors, 1, &s, 1, &done), PRUNE_OK);
+    assert_int_equal(tensor->active, 8);
+    assert_true(tensor->mask[16] == 1 && tensor->mask[17] == 1 && tensor->mask[71] == 1);
 }
 
 static void nothing_to_do(void **state)
@@ -652,6 +774,24 @@ static void nothing_to_do(void **state)
     assert_same_world();
 }
 
+static int use_kernels(void **state)
+{
+    (void)state;
+    by_kernel = 1;
+    worth = PRUNE_MAGNITUDE;
+    return 0;
+}
+
+static int use_weights(void **state)
+{
+    (void)state;
+    by_kernel = 0;
+    worth = PRUNE_MAGNITUDE;
+    return 0;
+}
+
+#define by_kernels(test) { #test "_by_kernel", test, use_kernels, use_weights, NULL }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -663,6 +803,11 @@ int main(void)
         cmocka_unit_test(nothing_to_do),
         cmocka_unit_test(with_ties),
         cmocka_unit_test(whole_schedules),
+        cmocka_unit_test_setup_teardown(criteria_of_units, use_kernels, use_weights),
+        cmocka_unit_test_setup_teardown(what_each_rule_restores_by_unit, use_kernels, use_weights),
+        cmocka_unit_test_setup_teardown(masks_of_units_from_zeros, use_kernels, use_weights),
+        by_kernels(with_ties),
+        by_kernels(whole_schedules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@ struct question {               /* what is asked of a net */
     enum prune_test_damage damage;
     double share;
     char fault[400];            /* the answer, if it fails */
-    int dead, exact;            /* groups that went; folds that said they were exact */
+    int free, masked, dead, exact;  /* groups that can go, that went; were found dead; folds that said they were exact */
 };
 
 /* 0: all holds, -1: a fault, 1: it is no network. */
@@ -33,6 +33,10 @@ static int ask(const struct prune_test_net *net, struct question *question)
     char *text = prune_test_net_text(net);
     int code = text && !prune_test_trial_open(&trial, text, net->dialect, question->seed) ? 0 : 1;
     if (!code) code = prune_test_masked_is_compact(&trial, question->share);
+    for (int g = 0; !code && g < trial.channels.n_groups; g++) {
+        question->free += trial.channels.groups[g].pin == PRUNE_FREE;
+        question->masked += trial.removed[g];
+    }
     if (!code) code = (question->dead = prune_test_dead_is_compact(&trial)) < 0 ? -1 : 0;
     if (!code) code = (question->exact = prune_test_fold_is_exact(&trial, question->share)) < 0 ? -1 : 0;
     memcpy(question->fault, trial.fault, sizeof question->fault);
@@ -55,6 +59,14 @@ static int fails(const struct prune_test_net *net, void *context)
     return 0;
 }
 
+/* A text as long as this is cut off in an assertion's message. */
+static void print_net(const struct prune_test_net *net)
+{
+    char *text = prune_test_net_text(net);
+    fprintf(stderr, "%s\n", text ? text : "");
+    free(text);
+}
+
 static void report_smallest(struct prune_test_net *net, struct question *question)
 {
     char first[400];
@@ -63,28 +75,30 @@ static void report_smallest(struct prune_test_net *net, struct question *questio
     hush();
     prune_test_net_shrink(net, fails, question);
     heard(NULL, 0);
-    char *text = prune_test_net_text(net);
-    fail_msg("seed %llu, %d layers: %s\nshrunk to %d: %s\n%s", (unsigned long long)question->seed, before, first, net->n_layers, question->fault, text ? text : "");
-    free(text);
+    print_net(net);
+    fail_msg("seed %llu, %d layers: %s; shrunk to the %d on stderr: %s", (unsigned long long)question->seed, before, first, net->n_layers, question->fault);
 }
 
 static void check_graphs(enum prune_dialect dialect, uint64_t first_seed)
 {
     static struct prune_test_net net;
-    long dead = 0, exact = 0, layers = 0;
+    long can_go = 0, masked = 0, dead = 0, exact = 0, layers = 0;
     for (uint64_t i = 0; i < GRAPHS; i++) {
         struct question question = { .seed = first_seed + i, .share = .1 + .8 * (double)(i % 9) / 8 };
         prune_test_net_draw(&net, dialect, first_seed + i);
         int code = ask(&net, &question);
         if (code > 0) {
-            char *text = prune_test_net_text(&net);
-            fail_msg("seed %llu is no network: %s\n%s", (unsigned long long)question.seed, question.fault, text);
+            print_net(&net);
+            fail_msg("seed %llu, on stderr, is no network: %s", (unsigned long long)question.seed, question.fault);
         }
         if (code < 0) report_smallest(&net, &question);
+        can_go += question.free;
+        masked += question.masked;
         dead += question.dead;
         exact += question.exact;
         layers += net.n_layers;
     }
+print_message("layers %ld free %ld masked %ld dead %ld exact %ld\n",layers,can_go,masked,dead,exact);
     assert_true(layers > 8 * GRAPHS);           /* the nets are not trivial, and neither is what was found in them */
     assert_true(dead > GRAPHS);
     assert_true(exact > GRAPHS / 10);
@@ -166,7 +180,7 @@ static void find_and_shrink(enum prune_test_damage damage, const char *kind, int
     prune_test_net_shrink(&net, fails, &question);
     heard(NULL, 0);
     char *text = prune_test_net_text(&net);
-    if (net.n_layers > most_layers || !strstr(text, kind) || net.w > 2 || net.c > 1) fail_msg("shrunk only to\n%s", text);
+    if (net.n_layers > most_layers || !strstr(text, kind) || net.w > 2 || net.c > 1) fail_msg("shrunk only to %s", text);
     free(text);
     question.damage = PRUNE_TEST_NO_DAMAGE;
     assert_int_equal(ask(&net, &question), 0);  /* it is the damage that was found */

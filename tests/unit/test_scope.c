@@ -26,6 +26,8 @@ struct net {
 };
 
 static struct net net;
+static int by_kernel;                           /* what add() makes */
+static enum prune_criterion worth;
 
 static void add(int connected, int out, int in, int k)
 {
@@ -33,6 +35,8 @@ static void add(int connected, int out, int in, int k)
     *tensor = (struct prune_tensor){ .name = "test", .kind = connected ? PRUNE_CONNECTED : PRUNE_CONVOLUTIONAL, .out = out, .in = in, .kh = k, .kw = k,
                                      .weights = net.weights[net.n], .mask = net.mask[net.n], .limit = -1 };
     tensor->n = tensor->active = (size_t)(out * in * k * k);
+    tensor->unit = by_kernel ? k * k : net.n % 2;       /* 0 and 1 are the same */
+    tensor->criterion = worth;
     assert_true(tensor->n <= MOST_WEIGHTS);
     memset(tensor->mask, 1, tensor->n);
     net.list[net.n] = tensor;
@@ -55,17 +59,25 @@ static void prune_one(struct prune_tensor *tensor, size_t i)
     tensor->mask[i] = 0;
 }
 
+static size_t unit_of(const struct prune_tensor *tensor) { return tensor->unit ? (size_t)tensor->unit : 1; }
+
 enum values { BELL, TIES, EQUAL, ZERO, STRANGE, VALUES };
 
-static void random_net(enum values values, int largest)
+/* By kernel: of several sizes, or with `alike` all of that size. */
+static void random_net(enum values values, int largest, int alike)
 {
     clear();
     int n = 1 + (int)random_below(MOST_DRAWN);
     for (int t = 0; t < n; t++) {
         int connected = (int)random_below(2), k = connected ? 1 : (int)(2 * random_below(2) + 1);
+        if (by_kernel && !alike && !connected) k = 1 + (int)random_below(4);
+        if (by_kernel && alike) k = alike;
         int out = 1 + (int)random_below((size_t)largest), in = 1 + (int)random_below((size_t)largest);
-        if (!random_below(5)) out = in = k = 1; /* a single weight */
-        add(connected, out, in, k);
+        if (!random_below(5)) {                 /* a single weight, or unit */
+            out = in = 1;
+            if (!alike) k = 1;
+        }
+        add(connected && k == 1, out, in, k);
         struct prune_tensor *tensor = &net.tensors[t];
         float scale = powf(10, 2 * random_bell());
         int kept = random_below(3) ? 100 : (int)random_below(101);      /* percent: some tensors are partly pruned, a few wholly */
@@ -76,7 +88,9 @@ static void random_net(enum values values, int largest)
             if (values == ZERO) x = random_below(2) ? 0.0F : -0.0F;
             if (values == STRANGE && !random_below(30)) x = (const float[]){ INFINITY, -INFINITY, NAN, 1e-44F, 0 }[random_below(5)];
             tensor->weights[i] = x;
-            if ((int)random_below(100) >= kept) prune_one(tensor, i);
+            size_t unit = unit_of(tensor), whole = (i + 1) % unit == 0;
+            if (whole && (int)random_below(100) >= kept)
+                for (size_t j = i + 1 - unit; j <= i; j++) prune_one(tensor, j);
         }
     }
 }
@@ -87,34 +101,61 @@ static size_t max_of(size_t a, size_t b) { return a > b ? a : b; }
 
 /* ---------------------------------------------------------------------------------------- what holds in every case -- */
 
-static size_t budget_of(double target) { return min_of(rounded((1 - target) * (double)net.all), net.active); }
+/* The greatest number that divides all units, found by trying. */
+static size_t divisor(void)
+{
+    for (size_t g = 100; g > 1; g--) {
+        int all = 1;
+        for (int i = 0; i < net.n; i++) all &= unit_of(&net.tensors[i]) % g == 0;
+        if (all) return g;
+    }
+    return 1;
+}
 
-/* A tenth of the average density, and 32 weights or an even share of half the budget; one each where there is not more. */
+static size_t largest_unit(void)
+{
+    size_t most = 1;
+    for (int i = 0; i < net.n; i++) most = max_of(most, unit_of(&net.tensors[i]));
+    return most;
+}
+
+static size_t budget_of(double target) { return min_of(rounded((1 - target) * (double)(net.all / divisor())) * divisor(), net.active); }
+
+/* In units: a tenth of the average density, and 32 or an even share of half the budget; one each where there is not more. */
 static void floors_of(double target, size_t *floors)
 {
-    size_t budget = budget_of(target), n = (size_t)net.n;
+    size_t budget = budget_of(target), n = 0;
+    for (int i = 0; i < net.n; i++) n += unit_of(&net.tensors[i]);
     for (int i = 0; i < net.n; i++) {
-        size_t tenth = (size_t)(0.1 * (1 - target) * (double)net.tensors[i].n), least = min_of(32, budget / 2 / n);
-        floors[i] = min_of(net.tensors[i].active, budget >= 2 * n ? max_of(tenth, least) : budget >= n);
+        size_t unit = unit_of(&net.tensors[i]);
+        size_t tenth = (size_t)(0.1 * (1 - target) * (double)(net.tensors[i].n / unit)), least = min_of(32, budget / 2 / n);
+        floors[i] = min_of(net.tensors[i].active, unit * (budget >= 2 * n ? max_of(tenth, least) : budget >= n));
     }
 }
 
+static size_t fell_short;       /* cases in which units of several sizes did not fill the budget */
+
 static void check_promises(enum prune_scope scope, double target, const size_t *keep)
 {
-    size_t sum = 0, floors[MOST];
+    size_t sum = 0, floors[MOST], one_each = 0;
     floors_of(target, floors);
+    for (int i = 0; i < net.n; i++) one_each += unit_of(&net.tensors[i]);
     for (int i = 0; i < net.n; i++) {
-        size_t active = net.tensors[i].active;
-        assert_true(keep[i] <= active);
+        size_t active = net.tensors[i].active, unit = unit_of(&net.tensors[i]);
+        assert_true(keep[i] <= active && keep[i] % unit == 0);
         sum += keep[i];
         if (scope == PRUNE_LAYER) {
-            assert_int_equal(keep[i], min_of(rounded((1 - target) * (double)net.tensors[i].n), active));
+            assert_int_equal(keep[i], min_of(rounded((1 - target) * (double)(net.tensors[i].n / unit)) * unit, active));
             continue;
         }
         assert_true(keep[i] >= floors[i]);
-        if (budget_of(target) >= (size_t)net.n && active) assert_true(keep[i] >= 1);
+        if (budget_of(target) >= one_each && active) assert_true(keep[i] >= unit);
     }
-    if (scope != PRUNE_LAYER) assert_int_equal(sum, budget_of(target));
+    if (scope == PRUNE_LAYER) return;
+    size_t largest = largest_unit(), budget = budget_of(target);
+    if (divisor() == largest) assert_int_equal(sum, budget);
+    else assert_true(sum <= budget && sum + largest > budget);
+    fell_short += sum < budget;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ twins -- */
@@ -134,6 +175,15 @@ static int larger_first(const void *a, const void *b)
     return (x->i > y->i) - (x->i < y->i);
 }
 
+static double size_of(const struct prune_tensor *tensor, size_t i)
+{
+    size_t unit = unit_of(tensor);
+    double sum = 0;
+    if (unit == 1) return fabs((double)tensor->weights[i]);
+    for (size_t j = i; j < i + unit; j++) sum += tensor->criterion == PRUNE_L1 ? fabs((double)tensor->weights[j]) : (double)tensor->weights[j] * (double)tensor->weights[j];
+    return (double)(float)(tensor->criterion == PRUNE_L1 ? sum : sqrt(sum));
+}
+
 /* NaNs are all larger than infinity; among themselves they rank by bits, and the cases here have one kind only. */
 static void naive_global(double target, size_t *keep)
 {
@@ -142,18 +192,27 @@ static void naive_global(double target, size_t *keep)
     int settled[MOST] = { 0 };
     floors_of(target, floors);
     for (int t = 0; t < net.n; t++)
-        for (size_t i = 0; i < net.tensors[t].n; i++)
-            if (net.mask[t][i]) sorted[n++] = (struct candidate){ fabs((double)net.weights[t][i]), isnan(net.weights[t][i]), t, i };
+        for (size_t i = 0; i < net.tensors[t].n; i += unit_of(&net.tensors[t])) {
+            double size = size_of(&net.tensors[t], i);
+            if (net.mask[t][i]) sorted[n++] = (struct candidate){ size, isnan(size) != 0, t, i };
+        }
     qsort(sorted, n, sizeof *sorted, larger_first);
     for (int again = 1; again;) {
         again = 0;
         size_t room = left;
         for (int t = 0; t < net.n; t++)
             if (!settled[t]) keep[t] = 0;
+        const struct candidate *stop = NULL;    /* the first that does not fit: smaller units that tie with it may */
         for (size_t c = 0; c < n && room; c++) {
             if (settled[sorted[c].tensor]) continue;
-            keep[sorted[c].tensor]++;
-            room--;
+            if (stop && (sorted[c].nan != stop->nan || (!stop->nan && sorted[c].size != stop->size))) break;
+            size_t unit = unit_of(&net.tensors[sorted[c].tensor]);
+            if (unit > room) {
+                stop = &sorted[c];
+                continue;
+            }
+            keep[sorted[c].tensor] += unit;
+            room -= unit;
         }
         for (int t = 0; t < net.n; t++) {
             if (settled[t] || keep[t] >= floors[t]) continue;
@@ -213,13 +272,23 @@ static void naive_erk(double target, size_t *keep)
         size_t n = 0;
         for (int t = 0; t < net.n; t++) {
             if (settled[t] || full[t]) continue;
-            keep[t] = (size_t)floor(exact[t]);
+            double unit = (double)unit_of(&net.tensors[t]);
+            keep[t] = (size_t)(floor(exact[t] / unit) * unit);
             room -= keep[t];
-            shares[n++] = (struct share){ exact[t] - floor(exact[t]), t };
+            shares[n++] = (struct share){ exact[t] / unit - floor(exact[t] / unit), t };
         }
-        qsort(shares, n, sizeof *shares, larger_rest_first);
-        for (size_t s = 0; s < n && room; s++, room--) keep[shares[s].tensor]++;
-        assert_int_equal(room, 0);
+        for (int more = 1; more;) {             /* a unit to the one that lacks most, among those of which one fits; and again */
+            more = 0;
+            qsort(shares, n, sizeof *shares, larger_rest_first);
+            for (size_t s = 0; s < n && !more; s++) {
+                size_t t = (size_t)shares[s].tensor, unit = unit_of(&net.tensors[t]);
+                if (unit > room || keep[t] == net.tensors[t].active) continue;
+                keep[t] += unit;
+                room -= unit;
+                shares[s].rest -= 1;
+                more = 1;
+            }
+        }
         for (int t = 0; t < net.n; t++) {
             if (settled[t] || keep[t] >= floors[t]) continue;
             keep[t] = floors[t];
@@ -229,16 +298,18 @@ static void naive_erk(double target, size_t *keep)
     }
 }
 
-/* The score of every active weight by the definition, O(n^2): w_u^2 over the sum of the squares of those that come after it in
+/* The score of every active unit by the definition, O(n^2): w_u^2 over the sum of the squares of those that come after it in
  * ascending order, itself among them (equal ones in any order: here the first is the smaller). */
 static size_t lamp_scores(const struct prune_tensor *tensor, double *scores)
 {
-    size_t n = 0;
-    for (size_t u = 0; u < tensor->n; u++) {
+    static double squares[MOST_WEIGHTS];
+    size_t n = 0, unit = unit_of(tensor);
+    for (size_t u = 0; u < tensor->n; u += unit) squares[u] = size_of(tensor, u) * size_of(tensor, u);
+    for (size_t u = 0; u < tensor->n; u += unit) {
         if (!tensor->mask[u]) continue;
-        double square = (double)tensor->weights[u] * (double)tensor->weights[u], sum = 0;
-        for (size_t v = 0; v < tensor->n; v++) {
-            double other = (double)tensor->weights[v] * (double)tensor->weights[v];
+        double square = squares[u], sum = 0;
+        for (size_t v = 0; v < tensor->n; v += unit) {
+            double other = squares[v];
             if (tensor->mask[v] && (other > square || (other == square && v >= u))) sum += other;
         }
         scores[n++] = sum > 0 ? square / sum : 0;
@@ -260,10 +331,10 @@ static void check_lamp(double target, const size_t *keep)
     floors_of(target, floors);
     double least_kept = INFINITY, most_lost = -1;
     for (int t = 0; t < net.n; t++) {
-        size_t n = lamp_scores(&net.tensors[t], scores[t]);
+        size_t n = lamp_scores(&net.tensors[t], scores[t]), kept = keep[t] / unit_of(&net.tensors[t]);
         qsort(scores[t], n, sizeof **scores, downwards);
-        if (keep[t] > floors[t] && scores[t][keep[t] - 1] < least_kept) least_kept = scores[t][keep[t] - 1];
-        if (keep[t] < n && scores[t][keep[t]] > most_lost) most_lost = scores[t][keep[t]];
+        if (keep[t] > floors[t] && scores[t][kept - 1] < least_kept) least_kept = scores[t][kept - 1];
+        if (kept < n && scores[t][kept] > most_lost) most_lost = scores[t][kept];
     }
     if (least_kept < most_lost * (1 - 1e-6)) fail_msg("a score of %g is kept, one of %g is not", least_kept, most_lost);
 }
@@ -307,7 +378,7 @@ static void random_nets(void **state)
     for (int values = BELL; values < VALUES; values++)
         for (int round = 0; round < 120; round++) {
             random_seed((uint64_t)(values * 1000 + round));
-            random_net(values, round % 2 ? 20 : 4);
+            random_net(values, round % 2 ? 20 : 4, 0);
             for (int again = 0; again < 4; again++) check_case(random_target());
         }
     assert_true(tight > 100 && at_floor > 500 && spread > 1000);
@@ -319,13 +390,31 @@ static void lamp_by_its_definition(void **state)
     for (int values = BELL; values < STRANGE; values++)
         for (int round = 0; round < 100; round++) {
             random_seed((uint64_t)(7000 + values * 1000 + round));
-            random_net(values, 7);
+            if (by_kernel) worth = round % 2 ? PRUNE_L1 : PRUNE_L2;
+            random_net(values, 7, by_kernel && round % 3 == 0 ? 3 : 0);
             double target = random_target();
             size_t keep[MOST];
             assert_int_equal(prune_scope_keep(PRUNE_LAMP, target, net.list, net.n, keep), PRUNE_OK);
             check_promises(PRUNE_LAMP, target, keep);
             check_lamp(target, keep);
         }
+}
+
+static void random_nets_by_kernel(void **state)
+{
+    (void)state;
+    tight = at_floor = spread = fell_short = 0;
+    for (int values = BELL; values < VALUES; values++)
+        for (int round = 0; round < 120; round++) {
+            random_seed((uint64_t)(values * 1000 + round + 400));
+            worth = round % 2 ? PRUNE_L1 : PRUNE_L2;
+            int alike = round % 3 == 0 ? 1 + round / 3 % 4 : 0;
+            random_net(values, round / 2 % 2 ? 20 : 4, alike);
+            size_t before = fell_short;
+            for (int again = 0; again < 4; again++) check_case(random_target());
+            if (alike) assert_int_equal(fell_short, before);
+        }
+    assert_true(tight > 100 && at_floor > 500 && spread > 1000 && fell_short > 100);
 }
 
 /* Multiplying a layer by a number changes nothing for lamp, and everything for global. */
@@ -392,6 +481,84 @@ static void by_hand(void **state)
     assert_int_equal(keep[2], 427);
 }
 
+static void units_by_hand(void **state)
+{
+    (void)state;
+    size_t keep[3];
+    /* layer: 12 kernels of 9 and 40 weights, a target of 0.54: 5.52 and 18.4 */
+    clear();
+    add(0, 4, 3, 3);
+    add(1, 4, 10, 1);
+    for (size_t i = 0; i < 108; i++) net.weights[0][i] = 1;
+    for (size_t i = 0; i < 40; i++) net.weights[1][i] = i < 20 ? 4 : 2;
+    assert_int_equal(prune_scope_keep(PRUNE_LAYER, 0.54, net.list, 2, keep), PRUNE_OK);
+    assert_int_equal(keep[0], 54);
+    assert_int_equal(keep[1], 18);
+    /* global: kernels are worth 3, or 9 by l1. Of 148, 50 stay: 20 fours, then 3 kernels, and a fourth does not fit; by l1 5 kernels, a sixth does not fit, and the fours have
+     * their floor: each = 50 / 10, half of that is 2 */
+    assert_int_equal(prune_scope_keep(PRUNE_GLOBAL, 98.0 / 148, net.list, 2, keep), PRUNE_OK);
+    assert_int_equal(keep[0], 27);
+    assert_int_equal(keep[1], 20);
+    net.tensors[0].criterion = PRUNE_L1;
+    assert_int_equal(prune_scope_keep(PRUNE_GLOBAL, 98.0 / 148, net.list, 2, keep), PRUNE_OK);
+    assert_int_equal(keep[0], 45);
+    assert_int_equal(keep[1], 2);
+    /* of 1x1 and 3x3 that are all worth the same, 3 kernels and what ties with them fills the rest */
+    for (size_t i = 0; i < 40; i++) net.weights[1][i] = 9;
+    assert_int_equal(prune_scope_keep(PRUNE_GLOBAL, 118.0 / 148, net.list, 2, keep), PRUNE_OK);
+    assert_int_equal(keep[0] + keep[1], 30);
+    assert_int_equal(keep[0], 27);
+    /* 2x2 and 4x4: budgets are multiples of 4. (1-target) * 192 = 73.9 is 18.5 fours: 72 */
+    clear();
+    add(0, 4, 4, 2);
+    add(0, 2, 4, 4);
+    assert_int_equal(divisor(), 4);
+    for (size_t i = 0; i < 64; i++) net.weights[0][i] = 1;      /* worth 2 */
+    for (size_t i = 0; i < 128; i++) net.weights[1][i] = 1;     /* worth 4 */
+    assert_int_equal(prune_scope_keep(PRUNE_GLOBAL, 1 - 73.9 / 192, net.list, 2, keep), PRUNE_OK);
+    assert_int_equal(keep[0], 4 * 1);           /* its floor: each = 72 / 20 = 3, at least 1 */
+    assert_int_equal(keep[1], 64);              /* 68 are left: four, and four weights missing */
+    /* erk: they weigh 12 and 14; 72 * 12 / 26 = 33.2 = 8.3 units, 38.8 = 2.4 units; of the 72 - 32 - 32 = 8 that are left a large unit does not fit */
+    assert_int_equal(prune_scope_keep(PRUNE_ERK, 1 - 73.9 / 192, net.list, 2, keep), PRUNE_OK);
+    assert_int_equal(keep[0], 40);
+    assert_int_equal(keep[1], 32);
+}
+
+/* Kernels of one size are as if each were a weight. */
+static void kernels_of_one_size_are_like_weights(void **state)
+{
+    (void)state;
+    static float sizes[MOST][MOST_WEIGHTS];
+    for (int round = 0; round < 60; round++) {
+        random_seed((uint64_t)round);
+        by_kernel = 1;
+        random_net(BELL, 12, 3);
+        size_t by_kernels[4][MOST], by_weights[MOST];
+        int n = net.n, out[MOST], in[MOST];
+        double target = random_target();
+        for (int t = 0; t < n; t++) {
+            out[t] = net.tensors[t].out;
+            in[t] = net.tensors[t].in;
+            for (size_t i = 0; i < net.tensors[t].n / 9; i++) sizes[t][i] = net.mask[t][9 * i] ? (float)size_of(&net.tensors[t], 9 * i) : -1;
+        }
+        for (int scope = PRUNE_LAYER; scope < PRUNE_ERK; scope++)               /* erk knows kh and kw */
+            assert_int_equal(prune_scope_keep((enum prune_scope)scope, target, net.list, n, by_kernels[scope]), PRUNE_OK);
+        by_kernel = 0;
+        clear();
+        for (int t = 0; t < n; t++) {
+            add(0, out[t], in[t], 1);
+            for (size_t i = 0; i < net.tensors[t].n; i++) {
+                net.weights[t][i] = sizes[t][i];
+                if (sizes[t][i] < 0) prune_one(&net.tensors[t], i);
+            }
+        }
+        for (int scope = PRUNE_LAYER; scope < PRUNE_ERK; scope++) {
+            assert_int_equal(prune_scope_keep((enum prune_scope)scope, target, net.list, n, by_weights), PRUNE_OK);
+            for (int t = 0; t < n; t++) assert_int_equal(by_kernels[scope][t], 9 * by_weights[t]);
+        }
+    }
+}
+
 static void nothing_dies(void **state)
 {
     (void)state;
@@ -437,6 +604,46 @@ static void nothing_to_share(void **state)
     }
 }
 
+static void no_kernel_layer_dies(void **state)
+{
+    (void)state;
+    size_t keep[MOST];
+    for (int scope = PRUNE_GLOBAL; scope <= PRUNE_ERK; scope++)
+        for (int n = 3; n <= 9; n += 3)
+            for (size_t budget = 0; budget < 60 * (size_t)n; budget += 1 + budget / 20) {
+                random_seed(budget);
+                clear();
+                add(1, 50, 100, 1);
+                for (int t = 1; t < n; t++) add(0, 2, 3, 1 + t % 3);            /* units of 4, 9, 1 */
+                for (int t = 0; t < n; t++)
+                    for (size_t i = 0; i < net.tensors[t].n; i++) net.weights[t][i] = t ? 1e-6F * random_bell() : 10 + random_bell();
+                double target = 1 - (double)budget / (double)net.all;
+                assert_int_equal(budget_of(target), budget);
+                assert_int_equal(prune_scope_keep((enum prune_scope)scope, target, net.list, net.n, keep), PRUNE_OK);
+                size_t one_each = 0;
+                for (int t = 0; t < n; t++) one_each += unit_of(&net.tensors[t]);
+                for (int t = 0; t < n; t++)
+                    if (budget >= one_each) assert_true(keep[t] >= unit_of(&net.tensors[t]));
+                check_promises((enum prune_scope)scope, target, keep);
+            }
+}
+
+static int use_kernels(void **state)
+{
+    (void)state;
+    by_kernel = 1;
+    worth = PRUNE_MAGNITUDE;
+    return 0;
+}
+
+static int use_weights(void **state)
+{
+    (void)state;
+    by_kernel = 0;
+    worth = PRUNE_MAGNITUDE;
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -446,6 +653,11 @@ int main(void)
         cmocka_unit_test(lamp_is_blind_to_scale),
         cmocka_unit_test(nothing_dies),
         cmocka_unit_test(nothing_to_share),
+        cmocka_unit_test_setup_teardown(units_by_hand, use_kernels, use_weights),
+        cmocka_unit_test_setup_teardown(random_nets_by_kernel, use_kernels, use_weights),
+        { "lamp_by_its_definition_by_kernel", lamp_by_its_definition, use_kernels, use_weights, NULL },
+        cmocka_unit_test_setup_teardown(kernels_of_one_size_are_like_weights, use_kernels, use_weights),
+        cmocka_unit_test_setup_teardown(no_kernel_layer_dies, use_kernels, use_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* test_select.c - the histogram's cut against a sort */
+/* test_select.c - what units are worth; the histogram's cut against a sort */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,11 +48,11 @@ static uint32_t key_above_bar(const struct prune_tensor *tensor, size_t i, float
 
 static void check_cut(struct bench *bench, prune_key key, float bar, size_t k)
 {
-    uint32_t keys[MOST_TENSORS * MOST_WEIGHTS];
+    static uint32_t keys[MOST_TENSORS * MOST_WEIGHTS];
     size_t n = 0, above = 0;
     for (int t = 0; t < bench->n; t++)
-        for (size_t i = 0; i < bench->tensors[t].n; i++) {
-            uint32_t x = key(&bench->tensors[t], i, bar);
+        for (size_t i = 0; i < bench->tensors[t].n; i++) {      /* every weight has the key of its unit */
+            uint32_t x = key(&bench->tensors[t], bench->tensors[t].unit ? i / (size_t)bench->tensors[t].unit : i, bar);
             if (x) keys[n++] = x;
         }
     qsort(keys, n, sizeof *keys, descending);
@@ -100,18 +100,22 @@ static float draw(enum fill fill)
     return x;
 }
 
-static void fill_bench(struct bench *bench, enum fill fill)
+static void fill_bench(struct bench *bench, enum fill fill, int largest_unit)
 {
     bench->n = (int)random_below(MOST_TENSORS + 1);
     bench->all = 0;
     for (int t = 0; t < bench->n; t++) {
         size_t n = random_below(3) ? random_below(MOST_WEIGHTS + 1) : random_below(3);
-        bench->tensors[t] = (struct prune_tensor){ .n = n, .weights = bench->weights[t], .mask = bench->mask[t] };
+        int unit = largest_unit ? 1 + (int)random_below((size_t)largest_unit) : 0;
+        if (unit > 1) n -= n % (size_t)unit;
+        bench->tensors[t] = (struct prune_tensor){ .n = n, .unit = unit, .weights = bench->weights[t], .mask = bench->mask[t] };
+        if (largest_unit) bench->tensors[t].criterion = random_below(2) ? PRUNE_L1 : PRUNE_L2;
         bench->list[t] = &bench->tensors[t];
         bench->all += n;
         for (size_t i = 0; i < n; i++) {
             bench->weights[t][i] = draw(fill);
             bench->mask[t][i] = random_below(4) ? 1 : random_below(2) ? 0 : 2;  /* 2: only inside a step, no candidate */
+            if (unit > 1 && i % (size_t)unit) bench->mask[t][i] = bench->mask[t][i - 1];
         }
     }
 }
@@ -123,11 +127,81 @@ static void cut_is_the_sorted_one(void **state)
     for (int fill = BELL; fill < FILLS; fill++)
         for (int round = 0; round < 60; round++) {
             random_seed((uint64_t)(1000 * fill + round));
-            fill_bench(&bench, fill);
+            fill_bench(&bench, fill, 0);
             check_all(&bench, prune_key_active, 0);
             check_all(&bench, key_raw, 0);
             check_all(&bench, key_above_bar, 0.5F);
         }
+}
+
+static void cut_of_units_is_the_sorted_one(void **state)
+{
+    (void)state;
+    static struct bench bench;
+    for (int fill = BELL; fill < FILLS; fill++)
+        for (int round = 0; round < 60; round++) {
+            random_seed((uint64_t)(1000 * fill + round + 500));
+            fill_bench(&bench, fill, round % 3 ? 9 : 25);
+            check_all(&bench, prune_key_active, 0);
+            check_all(&bench, key_above_bar, 0.5F);
+        }
+}
+
+/* Against sums in long double, backwards. */
+static void what_units_are_worth(void **state)
+{
+    (void)state;
+    float values[49];
+    for (int fill = BELL; fill < FILLS; fill++)
+        for (int round = 0; round < 2000; round++) {
+            random_seed((uint64_t)(1000 * fill + round));
+            size_t unit = 1 + random_below(49);
+            long double sizes = 0, squares = 0;
+            int nan = 0;
+            for (size_t i = unit; i-- > 0;) {
+                values[i] = draw((enum fill)fill);
+                nan |= isnan(values[i]);
+                sizes += fabsl((long double)values[i]);
+                squares += (long double)values[i] * (long double)values[i];
+            }
+            for (int c = PRUNE_MAGNITUDE; c <= PRUNE_L2; c++) {
+                float size = prune_tensor_size((enum prune_criterion)c, values, unit), expected = (float)(c == PRUNE_L1 ? sizes : sqrtl(squares));
+                assert_true(nan == (isnan(size) != 0));
+                if (nan && unit > 1) assert_int_equal(bits_of(size), bits_of(NAN));
+                if (unit == 1) assert_int_equal(bits_of(size), bits_of(*values) & 0x7fffffffU);
+                if (nan || size == expected) continue;
+                assert_true(isfinite(size) && isfinite(expected));
+                assert_in_range(bits_of(size) - bits_of(expected) + 1, 0, 2);   /* the last bit, at most */
+            }
+        }
+    /* squares neither overflow nor vanish */
+    assert_true(prune_tensor_size(PRUNE_L2, (float[]){ 3e30F, -4e30F }, 2) == 5e30F);
+    assert_true(prune_tensor_size(PRUNE_L2, (float[]){ 0, -3e-40F, 0 }, 3) == 3e-40F);
+    assert_true(prune_tensor_size(PRUNE_MAGNITUDE, (float[]){ 3, -4 }, 2) == 5);
+    assert_true(prune_tensor_size(PRUNE_L1, (float[]){ 3, -4 }, 2) == 7);
+    assert_true(isinf(prune_tensor_size(PRUNE_L1, (float[]){ -INFINITY, INFINITY }, 2)));
+}
+
+static void keys_of_units(void **state)
+{
+    (void)state;
+    float weights[12] = { 0, -0.0F, 0, 1e-45F, 1.5F, 0, 1.25F, -1, -INFINITY, 0, 0, NAN };
+    uint8_t mask[12] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+    struct prune_tensor tensor = { .n = 12, .unit = 2, .weights = weights, .mask = mask };
+    assert_int_not_equal(prune_key_active(&tensor, 0, 0), 0);                   /* zeros are a candidate */
+    for (size_t i = 1; i < 6; i++) assert_true(prune_key_active(&tensor, i, 0) > prune_key_active(&tensor, i - 1, 0));
+    weights[4] = 1.75F;                         /* against (1.25, -1): more by the root of the squares, less by l1 */
+    assert_true(prune_key_active(&tensor, 2, 0) > prune_key_active(&tensor, 3, 0));
+    tensor.criterion = PRUNE_L1;
+    assert_true(prune_key_active(&tensor, 2, 0) < prune_key_active(&tensor, 3, 0));
+    mask[6] = mask[7] = 0;
+    mask[8] = mask[9] = 2;
+    assert_int_equal(prune_key_active(&tensor, 3, 0), 0);
+    assert_int_equal(prune_key_active(&tensor, 4, 0), 0);
+    for (int unit = 0; unit < 3; unit++) {
+        tensor.unit = unit;
+        assert_int_equal(prune_tensor_unit(&tensor), unit < 1 ? 1 : unit);
+    }
 }
 
 static void active_keys_order_like_magnitudes(void **state)
@@ -150,6 +224,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cut_is_the_sorted_one),
         cmocka_unit_test(active_keys_order_like_magnitudes),
+        cmocka_unit_test(what_units_are_worth),
+        cmocka_unit_test(keys_of_units),
+        cmocka_unit_test(cut_of_units_is_the_sorted_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

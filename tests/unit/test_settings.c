@@ -34,6 +34,8 @@ static void assert_same(const struct prune_settings *a, const struct prune_setti
     assert_int_equal(a->order, b->order);
     assert_int_equal(a->criterion, b->criterion);
     assert_int_equal(a->granularity, b->granularity);
+    assert_true(a->weights == b->weights && a->macs == b->macs);
+    assert_int_equal(a->round, b->round);
 }
 
 /* Reads `text` as a cfg and takes its settings; the first line of the fault in `fault`, and exactly one line when it failed. */
@@ -71,6 +73,8 @@ static void the_defaults(void **state)
     assert_int_equal(s.order, PRUNE_TOGETHER);
     assert_int_equal(s.criterion, PRUNE_MAGNITUDE);
     assert_int_equal(s.granularity, PRUNE_WEIGHT);
+    assert_int_equal(s.round, 8);
+    assert_true(s.weights == 0 && s.macs == 0);
     assert_in_range(s.scope, PRUNE_LAYER, PRUNE_ERK);   /* which of them: by experiment */
     assert_in_range(s.rule, PRUNE_NONE, PRUNE_SHADOW);
 }
@@ -88,6 +92,9 @@ static double field(const struct prune_settings *s, const char *name)
     if (!strcmp(name, "order")) return (double)s->order;
     if (!strcmp(name, "criterion")) return (double)s->criterion;
     if (!strcmp(name, "granularity")) return (double)s->granularity;
+    if (!strcmp(name, "weights")) return (double)s->weights;
+    if (!strcmp(name, "macs")) return (double)s->macs;
+    if (!strcmp(name, "round")) return s->round;
     fail_msg("no field %s", name);
     return 0;
 }
@@ -102,6 +109,11 @@ static const struct { const char *name, *value; double expected; } good[] = {
     { "rule", "none", PRUNE_NONE }, { "rule", "gradient", PRUNE_GRADIENT }, { "rule", "restore", PRUNE_RESTORE }, { "rule", "shadow", PRUNE_SHADOW },
     { "order", "together", PRUNE_TOGETHER }, { "order", "convolutional,connected", PRUNE_CONVOLUTIONAL_THEN_CONNECTED },
     { "criterion", "magnitude", PRUNE_MAGNITUDE }, { "granularity", "weight", PRUNE_WEIGHT },
+    { "criterion", "l1", PRUNE_L1 }, { "criterion", "l2", PRUNE_L2 }, { "criterion", "apoz", PRUNE_APOZ }, { "criterion", "entropy", PRUNE_ENTROPY },
+    { "criterion", "gamma", PRUNE_GAMMA }, { "criterion", "folded", PRUNE_FOLDED }, { "criterion", "taylor", PRUNE_TAYLOR }, { "criterion", "fpgm", PRUNE_FPGM },
+    { "criterion", "random", PRUNE_RANDOM },
+    { "granularity", "kernel", PRUNE_KERNEL }, { "granularity", "filter", PRUNE_FILTER }, { "granularity", "channel", PRUNE_CHANNEL },
+    { "weights", "0.5", 0.5 }, { "macs", ".25", 0.25 }, { "macs", "1", 1 }, { "round", "1", 1 }, { "round", "1024", 1024 },
 };
 
 /* No value that is not among them may be taken; the first letters name the key. */
@@ -116,7 +128,8 @@ static const char *const bad[][2] = {
     { "end", "0" }, { "end", "-1" }, { "end", "1.5" }, { "end", "inf" }, { "end", "2147483648" },
     { "curve", "Log" }, { "curve", "exp" }, { "curve", "0" }, { "curve", "logs" }, { "curve", "lo" },
     { "scope", "lamp,erk" }, { "scope", "each" }, { "rule", "yes" }, { "rule", "shadow," }, { "order", "connected,convolutional" },
-    { "order", "connected" }, { "criterion", "l1" }, { "granularity", "filter" },
+    { "order", "connected" }, { "criterion", "l3" }, { "granularity", "filters" }, { "granularity", "block4" },
+    { "weights", "1.1" }, { "weights", "-0.1" }, { "macs", "half" }, { "macs", "50%" }, { "round", "0" }, { "round", "2.5" }, { "round", "1025" },
 };
 
 static void good_values_are_taken(void **state)
@@ -163,7 +176,7 @@ static void bad_values_are_refused_by_name(void **state)
         assert_non_null(strstr(fault, key));
         assert_same(&s, &untouched);
     }
-    static const char *const numbers[] = { "sparsity", "steps", "recover", "start", "end", "curve", "scope", "rule", "order", "criterion", "granularity" };
+    static const char *const numbers[] = { "sparsity", "steps", "recover", "start", "end", "curve", "scope", "rule", "order", "criterion", "granularity", "weights", "macs", "round" };
     EACH(i, numbers) {
         struct prune_settings s = defaults();
         hush();
@@ -334,8 +347,8 @@ static void the_line_is_stable(void **state)
     s.scope = PRUNE_GLOBAL;
     s.rule = PRUNE_NONE;
     prune_settings_line(&s, line, sizeof line);
-    assert_string_equal(line, "sparsity=0.9 steps=20 recover=0.1 start=0 end=-1 curve=log scope=global rule=none order=together "
-                              "criterion=magnitude granularity=weight");
+    assert_string_equal(line, "sparsity=0.9 weights=0 macs=0 steps=20 recover=0.1 start=0 end=-1 curve=log scope=global rule=none order=together "
+                              "criterion=magnitude granularity=weight round=8");
     s.configured = 1;                           /* how the settings came about is none of them */
     prune_settings_line(&s, again, sizeof again);
     assert_string_equal(line, again);
@@ -377,6 +390,72 @@ static void the_line_is_stable(void **state)
     }
 }
 
+/* "name=value name=value" as options, then resolved. */
+static int resolve(const char *options, struct prune_settings *settings, char *fault, size_t bytes)
+{
+    char copy[200];
+    *settings = defaults();
+    snprintf(copy, sizeof copy, "%s", options);
+    for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) {
+        char *value = strchr(word, '=');
+        assert_non_null(value);
+        *value++ = '\0';
+        assert_int_equal(prune_settings_option(settings, word, value), 1);
+    }
+    hush();
+    int code = prune_settings_resolve(settings), lines = heard(fault, bytes);
+    assert_int_equal(lines, code ? 1 : 0);
+    return code;
+}
+
+static void granularity_decides_defaults(void **state)
+{
+    (void)state;
+    struct prune_settings s, plain = defaults();
+    char fault[1000];
+    assert_int_equal(resolve("steps=20", &s, fault, sizeof fault), PRUNE_OK);
+    plain.configured = 1;
+    assert_same(&s, &plain);
+    assert_int_equal(resolve("granularity=filter", &s, fault, sizeof fault), PRUNE_OK);
+    assert_true(s.sparsity == 0.5F);
+    assert_int_equal(s.scope, PRUNE_LAYER);
+    assert_int_equal(s.criterion, PRUNE_L1);
+    struct prune_settings again = s;
+    assert_int_equal(prune_settings_resolve(&again), PRUNE_OK);         /* once more changes nothing */
+    assert_same(&s, &again);
+    assert_int_equal(resolve("granularity=channel sparsity=.9 scope=global criterion=gamma", &s, fault, sizeof fault), PRUNE_OK);
+    assert_true(s.sparsity == 0.9F);
+    assert_int_equal(s.scope, PRUNE_GLOBAL);
+    assert_int_equal(s.criterion, PRUNE_GAMMA);
+    assert_true(fabs(prune_settings_removed(&s) - 0.9) < 1e-6);
+    assert_int_equal(resolve("granularity=filter macs=.25", &s, fault, sizeof fault), PRUNE_OK);
+    assert_true(fabs(prune_settings_removed(&s) - 0.75) < 1e-6);
+    assert_int_equal(resolve("granularity=filter weights=.4", &s, fault, sizeof fault), PRUNE_OK);
+    assert_true(fabs(prune_settings_removed(&s) - 0.6) < 1e-6);
+    assert_int_equal(resolve("granularity=kernel criterion=l1", &s, fault, sizeof fault), PRUNE_OK);
+    assert_true(s.sparsity == 0.9F);
+}
+
+static void what_does_not_go_with_a_granularity(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        { "macs=.5", "for granularity filter and channel" }, { "granularity=kernel round=8", "for granularity filter and channel" },
+        { "criterion=l1", "criterion=l1 does not go with granularity=weight" }, { "granularity=kernel criterion=apoz", "must be magnitude, l1 or l2" },
+        { "granularity=filter scope=lamp", "scope=lamp does not go with granularity=filter" }, { "granularity=channel scope=erk", "scope=erk" },
+        { "granularity=filter criterion=magnitude", "criterion=magnitude is for weights" }, { "granularity=filter rule=shadow", "rule=shadow" },
+        { "granularity=channel rule=gradient", "rule=gradient" }, { "granularity=filter order=convolutional,connected", "order=convolutional,connected" },
+        { "granularity=filter macs=.5 sparsity=.5", "only one of them" }, { "granularity=filter macs=.5 weights=.5", "only one of them" },
+        { "granularity=filter macs=0", "macs=0: something has to stay" }, { "granularity=filter weights=0", "weights=0: something has to stay" },
+    };
+    EACH(i, cases) {
+        struct prune_settings s;
+        char fault[1000];
+        assert_int_equal(resolve(cases[i][0], &s, fault, sizeof fault), PRUNE_ERR_RANGE);
+        if (!strstr(fault, cases[i][1])) fail_msg("%s: \"%s\" lacks \"%s\"", cases[i][0], fault, cases[i][1]);
+    }
+}
+
 static void help_tells_every_key(void **state)
 {
     (void)state;
@@ -387,7 +466,7 @@ static void help_tells_every_key(void **state)
     assert_true(fread(text, 1, sizeof text - 1, out) > 0);
     fclose(out);
     EACH(i, good) assert_non_null(strstr(text, good[i].name));
-    static const char *const words[] = { "geometric", "lamp", "shadow", "convolutional,connected", "[0.9]", "[20]", "[0.7 * max_batches]", "0 to below 1", "1 to 10000" };
+    static const char *const words[] = { "geometric", "lamp", "shadow", "convolutional,connected", "[0.9; filter, channel: 0.5]", "[20]", "[0.7 * max_batches]", "0 to below 1", "1 to 10000" };
     EACH(i, words) assert_non_null(strstr(text, words[i]));
 }
 
@@ -404,6 +483,8 @@ int main(void)
         cmocka_unit_test(finish_fills_and_checks),
         cmocka_unit_test(an_order_needs_two_steps),
         cmocka_unit_test(the_line_is_stable),
+        cmocka_unit_test(granularity_decides_defaults),
+        cmocka_unit_test(what_does_not_go_with_a_granularity),
         cmocka_unit_test(help_tells_every_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

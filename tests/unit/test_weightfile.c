@@ -23,6 +23,16 @@ static struct file numbered(int32_t major, int32_t minor, int32_t revision, uint
     return file;
 }
 
+/* In the dialect that the cfg, or a file of so many bytes, tells. */
+static void build_any(struct prune_cfg *cfg, struct prune_graph *graph, const char *text, uint64_t bytes)
+{
+    assert_int_equal(read_cfg_text(cfg, text), PRUNE_OK);
+    listen_stderr();
+    int code = prune_graph_build_any(graph, cfg, bytes);
+    heard_stderr();
+    if (code) fail_msg("refused: %s", said);
+}
+
 static int read_weights(struct prune_weights *weights, const struct prune_graph *graph, const struct file *file, size_t n)
 {
     char path[256];
@@ -144,12 +154,18 @@ static void recurrent_weights_are_counted(void **state)
         { "[net]\ninputs=3\n[gru]\noutput=2\n", 6 * 2 + 3 * (6 + 4), 30 },
         { "[net]\ninputs=3\n[lstm]\noutput=2\nbatch_normalize=1\n", 8 * 8 + 4 * (6 + 4), 40 },
         { NET(2, 2, 1) "[crnn]\nhidden_filters=2\noutput_filters=3\nbatch_normalize=1\n", 4 * 7 + 9 * (2 + 4 + 6), 108 },
+        /* AlexeyAB's */
+        { "[net]\ninputs=3\n[rnn]\noutput=2\nhidden=4\nbatch_normalize=1\n", 4 * 10 + 4 * (3 + 4 + 2), 36 },
+        { "[net]\ninputs=3\npolicy=sgdr\n[gru]\noutput=2\nbatch_normalize=1\n", 6 * 8 + 3 * (6 + 4), 30 },
+        { NET(2, 2, 4) "[crnn]\nhidden=2\noutput=6\ngroups=2\nsize=1\nbatch_normalize=1\n", 4 * 10 + 2 * 2 + 2 * 1 + 6 * 1, 12 },
+        { NET(2, 2, 4) "[conv_lstm]\noutput=2\ngroups=2\nsize=1\npeephole=1\nbatch_normalize=1\n", 11 * 8 + 2 * (3 + 4 + 4 * 2), 30 },
+        { NET(2, 2, 2) "[conv_lstm]\noutput=2\nsize=1\nbottleneck=1\n", 5 * 2 + 2 * 4 + 4 * 4, 24 },
     };
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
         struct prune_cfg cfg;
         struct prune_graph graph;
         struct prune_weights weights;
-        build_good(&cfg, &graph, nets[i].text);
+        build_any(&cfg, &graph, nets[i].text, 0);
         assert_int_equal(graph.nodes[0].n_floats, nets[i].floats);
         struct file file = numbered(0, 2, 0, 0, 8, nets[i].floats);
         assert_int_equal(read_weights(&weights, &graph, &file, file.n), PRUNE_OK);
@@ -278,12 +294,117 @@ static void networks_without_weights(void **state)
     free_both(&cfg, &graph);
 }
 
+/* Where in the file (-1: NULL) each of a layer's arrays must begin. */
+struct places {
+    long weights, biases, scales, means, variances;
+};
+
+static void assert_place(const struct prune_weights *weights, const float *array, long place, int layer, const char *what)
+{
+    if (place < 0 ? array != NULL : array != weights->floats + place)
+        fail_msg("layer %d: %s at %ld, expected %ld", layer, what, array ? (long)(array - weights->floats) : -1L, place);
+}
+
+static void assert_params(const char *text, uint64_t bytes, const struct places *places, int n, size_t n_floats)
+{
+    struct prune_cfg cfg;
+    struct prune_graph graph;
+    struct prune_weights weights;
+    struct prune_params params[8];
+    build_any(&cfg, &graph, text, bytes);
+    assert_int_equal(graph.n_nodes, n);
+    struct file file = numbered(0, 2, 5, 0, 8, n_floats);
+    int code = read_weights(&weights, &graph, &file, file.n);
+    if (code) fail_msg("refused: %s", said);
+    prune_weights_params(&weights, &graph, params);
+    for (int i = 0; i < n; i++) {
+        assert_place(&weights, params[i].weights, places[i].weights, i, "weights");
+        assert_place(&weights, params[i].biases, places[i].biases, i, "biases");
+        assert_place(&weights, params[i].scales, places[i].scales, i, "scales");
+        assert_place(&weights, params[i].means, places[i].means, i, "means");
+        assert_place(&weights, params[i].variances, places[i].variances, i, "variances");
+        assert_ptr_equal(weights.weights[i], params[i].weights);
+    }
+    prune_weights_free(&weights);
+    free_both(&cfg, &graph);
+}
+
+static void places_of_params(void **state)
+{
+    (void)state;
+    assert_params(NET(1, 1, 3) "[conv]\nfilters=2\nbatch_normalize=1\n[batchnorm]\n[max]\n[conn]\noutput=2\n[conn]\noutput=2\nbatch_normalize=1\n[rnn]\noutput=1\n", 0,
+                  (struct places[]){
+                      { 8, 0, 2, 4, 6 },
+                      { -1, -1, 14, 16, 18 },
+                      { -1, -1, -1, -1, -1 },
+                      { 22, 20, -1, -1, -1 },
+                      { 28, 26, 32, 34, 36 },
+                      { -1, -1, -1, -1, -1 },       /* 3 biases and 4 weights, not in one piece */
+                  }, 6, 38 + 7);
+    assert_params(NET(2, 2, 1) "[local]\nfilters=3\nsize=1\n[deconv]\nfilters=2\n[conv]\ndontsave=1\ndontload=1\n", 0,
+                  (struct places[]){ { 12, 0, -1, -1, -1 }, { 26, 24, -1, -1, -1 }, { -1, -1, -1, -1, -1 } }, 3, 32);
+    assert_params(NET(2, 2, 4) "[batchnorm]\n[conv]\nfilters=4\nbatch_normalize=1\n[conv]\nfilters=4\nbatch_normalize=1\nshare_index=-1\n[conv]\nfilters=4\nshare_index=2\n"
+                  "[shortcut]\nfrom=-2\nweights_type=per_channel\nweights_normalization=relu\n[implicit]\nfilters=4\n[scale_channels]\nfrom=-2\n"
+                  "[conv]\nfilters=1\ndontsave=1\nnumload=1\n", 0,
+                  (struct places[]){
+                      { -1, 0, 4, 8, 12 },
+                      { 32, 16, 20, 24, 28 },
+                      { 32, 16, 20, 24, 28 },
+                      { 32, 16, -1, -1, -1 },
+                      { 48, -1, -1, -1, -1 },
+                      { 56, -1, -1, -1, -1 },
+                      { -1, -1, -1, -1, -1 },
+                      { 61, 60, -1, -1, -1 },       /* AlexeyAB's knows neither dontsave nor numload */
+                  }, 8, 65);
+    assert_params(NET(1, 1, 3) "[batchnorm]\n[conn]\noutput=2\n", 20 + 4 * 20, (struct places[]){ { -1, 0, 3, 6, 9 }, { 14, 12, -1, -1, -1 } }, 2, 20);
+}
+
+static void shared_weights_are_counted_once_in_the_file(void **state)
+{
+    (void)state;
+    struct prune_cfg cfg;
+    struct prune_graph graph;
+    struct prune_weights weights;
+    build_any(&cfg, &graph, NET(2, 2, 2) "[conv]\nfilters=2\n[conv]\nfilters=2\nshare_index=0\n[conv]\nfilters=1\n", 0);
+    struct file file = numbered(0, 2, 5, 0, 8, 6 + 3);
+    assert_int_equal(read_weights(&weights, &graph, &file, file.n), PRUNE_OK);
+    weights.floats[2] = 0;
+    assert_int_equal(prune_weights_nonzero(&weights, &graph, 0), 3);
+    assert_int_equal(prune_weights_nonzero(&weights, &graph, 1), 3);
+    assert_int_equal(prune_weights_nonzero(&weights, &graph, 2), 2);
+    prune_weights_free(&weights);
+    assert_int_equal(check_weights(&graph, &file, file.n - 4, 0), PRUNE_ERR_FORMAT);
+    assert_said("layer 2 [convolutional] ends at 56 bytes");
+    free_both(&cfg, &graph);
+}
+
+/* Floats 6 and 7 of a gru with 3 inputs and 2 outputs: pjreddie's first matrix is (2, 2) on the state and they are biases behind it, AlexeyAB's
+ * is (2, 3) on the input and they are its last weights. */
+static void order_of_a_gru(void **state)
+{
+    (void)state;
+    const char *const nets[] = { "[net]\ninputs=3\n[gru]\noutput=2\n", "[net]\ninputs=3\npolicy=sgdr\n[gru]\noutput=2\n" };
+    for (int i = 0; i < 2; i++) {
+        struct prune_cfg cfg;
+        struct prune_graph graph;
+        struct prune_weights weights;
+        build_any(&cfg, &graph, nets[i], 0);
+        struct file file = numbered(0, 2, 0, 0, 8, 42);
+        assert_int_equal(read_weights(&weights, &graph, &file, file.n), PRUNE_OK);
+        weights.floats[6] = weights.floats[7] = 0;
+        assert_int_equal(prune_weights_nonzero(&weights, &graph, 0), i ? 28 : 30);
+        prune_weights_free(&weights);
+        free_both(&cfg, &graph);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floats_in_file_order), cmocka_unit_test(narrow_header), cmocka_unit_test(transposed_files_are_turned),
         cmocka_unit_test(recurrent_weights_are_counted), cmocka_unit_test(every_wrong_length_is_refused), cmocka_unit_test(no_weight_file),
         cmocka_unit_test(keys_that_make_load_and_save_differ), cmocka_unit_test(layers_that_are_never_saved), cmocka_unit_test(networks_without_weights),
+        cmocka_unit_test(places_of_params), cmocka_unit_test(shared_weights_are_counted_once_in_the_file), cmocka_unit_test(order_of_a_gru),
     };
     return cmocka_run_group_tests_name("weightfile", tests, NULL, NULL);
 }
