@@ -7,9 +7,8 @@
  * joins ids that can only go together (after Fang et al., 2023, "DepGraph", with channels in place of layers, so that concatenations, slices and truncations
  * need no index arithmetic later on). A group is a class of ids.
  */
-#include "prune.h"
+#include "constants.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -295,139 +294,6 @@ static void pin_by_keys(struct builder *builder)
     }
 }
 
-/* What a channel's value is when its whole group is silent; NaN: cannot be told. In ids' place there are groups by now. */
-static void silent_values(const struct builder *builder, int layer, double *const *values, double *out)
-{
-    const struct prune_node *node = &builder->graph->nodes[layer];
-    const struct prune_channels *channels = builder->channels;
-    const double *in = layer ? values[layer - 1] : NULL, *from = node->n_from ? values[node->from[0]] : NULL;
-    int n_in, n_out = channels->n_channels[layer];
-    prune_channels_in(channels, layer, &n_in);
-    float scale = 1, alpha = 1, beta = 1;
-    if (node->kind == PRUNE_UPSAMPLE) prune_cfg_float(builder->graph->cfg, node->section, "scale", 1, &scale);
-    if (node->kind == PRUNE_SHORTCUT) prune_cfg_float(builder->graph->cfg, node->section, "alpha", 1, &alpha);
-    if (node->kind == PRUNE_SHORTCUT) prune_cfg_float(builder->graph->cfg, node->section, "beta", 1, &beta);
-    int all = 0, ab = builder->graph->dialect == PRUNE_ALEXEYAB;
-    if (ab) alpha = beta = 1;
-    for (int f = 0; node->kind == PRUNE_ROUTE && f < node->n_from; f++) all += channels->n_channels[node->from[f]] / node->groups;
-    for (int i = 0, at = 0, f = 0; i < n_out; i++) {
-        double value = in && i < n_in ? in[i] : 0;
-        switch (node->kind) {
-        case PRUNE_CONVOLUTIONAL:
-        case PRUNE_DECONVOLUTIONAL:
-        case PRUNE_CONNECTED:
-        case PRUNE_LOCAL:
-            value = prune_activate(node->activation, 0);
-            if (node->antialiasing == 1 && value != 0) value = NAN;
-            break;
-        case PRUNE_MAXPOOL:
-            if (node->antialiasing == 1 && value != 0) value = NAN;
-            break;
-        case PRUNE_CROP:
-            if (!key_is_set(builder, node, "noadjust")) value = 2 * value - 1;
-            break;
-        case PRUNE_BATCHNORM:
-            value = 0;
-            break;
-        case PRUNE_UPSAMPLE:
-            value *= (double)scale * (node->reverse ? node->stride * node->stride : 1);
-            break;
-        case PRUNE_ACTIVATION:
-            value = isnan(value) ? NAN : prune_activate(node->activation, value);
-            break;
-        case PRUNE_LOGISTIC:
-            value = prune_activate(PRUNE_LOGISTIC_ACTIVATION, value);
-            break;
-        case PRUNE_ROUTE: {
-            if (all != n_out) {
-                value = NAN;
-                break;
-            }
-            int part = channels->n_channels[node->from[f]] / node->groups;
-            while (at == part) {
-                f++;
-                at = 0;
-                part = channels->n_channels[node->from[f]] / node->groups;
-            }
-            value = values[node->from[f]][node->group_id * part + at++];
-            break;
-        }
-        case PRUNE_SHORTCUT: {
-            double sum = 0;
-            for (int s = 0; s < node->n_from; s++) sum += i < channels->n_channels[node->from[s]] ? fabs(values[node->from[s]][i]) : 0;
-            int simple = node->n_from == 1 && !node->n_weights;
-            int both = i < channels->n_channels[node->from[0]];
-            const struct prune_node *of = &builder->graph->nodes[node->from[0]];
-            if (simple && both && (of->out_w < node->w || of->out_h < node->h)) value = value == 0 && from[i] == 0 ? 0 : NAN;
-            else if (simple && both) value = (double)alpha * value + (double)beta * from[i];
-            else if (!simple && (value != 0 || sum != 0)) value = NAN;  /* its weights may not even be known here */
-            value = isnan(value) ? NAN : prune_activate(node->activation, value);
-            break;
-        }
-        case PRUNE_SCALE_CHANNELS:
-        case PRUNE_SAM:
-            value = node->scale_wh ? (from[i] == 0 ? 0 : NAN) : from[i] * value;
-            value = isnan(value) ? NAN : prune_activate(node->activation, value);
-            break;
-        case PRUNE_REORG: {
-            int area = node->stride * node->stride, blocks = n_in / area;
-            value = node->reverse ? in ? in[i] : 0 : in ? in[i / area % blocks * area] : 0;
-            for (int j = 0; in && j < n_in; j++)
-                if ((node->reverse ? j % blocks == i : j / area == i / area % blocks) && !(in[j] == value)) value = NAN;
-            break;
-        }
-        case PRUNE_REORG3D:
-            value = in ? in[i % n_in] : 0;
-            break;
-        default:
-            break;
-        }
-        out[i] = value;
-    }
-}
-
-/* A reader that adds a constant to its biases is right only if every place of its output sees all of the kernel. */
-static int takes_constants(const struct prune_node *node)
-{
-    if (node->kind == PRUNE_CONNECTED || node->kind == PRUNE_LOCAL) return 1;
-    return node->kind == PRUNE_CONVOLUTIONAL && node->share < 0 && !node->pad;
-}
-
-static int pin_constants(struct builder *builder)
-{
-    const struct prune_graph *graph = builder->graph;
-    struct prune_channels *channels = builder->channels;
-    int code = PRUNE_OK;
-    uint8_t *shared = calloc((size_t)graph->n_nodes + 1, 1);
-    double **values = calloc((size_t)graph->n_nodes + 1, sizeof *values);
-    for (int i = 0; values && shared && i < graph->n_nodes; i++) {
-        if (graph->nodes[i].share >= 0) shared[graph->nodes[i].share] = 1;
-        values[i] = calloc((size_t)channels->n_channels[i] + 1, sizeof **values);
-        if (!values[i]) code = PRUNE_ERR_NOMEM;
-    }
-    if (!values || !shared || code) {
-        code = prune_fail(PRUNE_ERR_NOMEM, "%s: out of memory", graph->cfg->path);
-        goto done;
-    }
-    for (int i = 0; i < graph->n_nodes; i++) {
-        const struct prune_node *node = &graph->nodes[i];
-        silent_values(builder, i, values, values[i]);
-        if (!i || !makes_channels(node->kind) || is_depthwise(node)) continue;
-        int n_in;
-        const int *in = prune_channels_in(channels, i, &n_in);
-        for (int k = 0; k < n_in; k++) {
-            double value = values[i - 1][k];
-            if (value == 0 || (takes_constants(node) && !shared[i] && !isnan(value))) continue;
-            pin(builder, &in[k], 1, PRUNE_PIN_CONSTANT, i);
-        }
-    }
-done:
-    for (int i = 0; values && i < graph->n_nodes; i++) free(values[i]);
-    free(values);
-    free(shared);
-    return code;
-}
-
 /* ---------------------------------------------------------------------------------------------------------- groups -- */
 
 /* Layers that have numbers of their own for each channel. */
@@ -485,6 +351,47 @@ static int list_members(struct prune_channels *channels)
         }
     }
     return PRUNE_OK;
+}
+
+/* A reader that adds a constant to its biases is right only if every place of its output sees all of the kernel, and no other layer has the same weights. */
+static int takes_constants(const struct prune_graph *graph, int layer)
+{
+    const struct prune_node *node = &graph->nodes[layer];
+    if (node->kind == PRUNE_CONNECTED || node->kind == PRUNE_LOCAL) return 1;
+    for (int i = 0; i < graph->n_nodes; i++)
+        if (graph->nodes[i].share == layer) return 0;
+    return node->kind == PRUNE_CONVOLUTIONAL && node->share < 0 && !node->pad;
+}
+
+/* Pins what is not 0 when it is silent, and read by a layer that cannot make up for that. */
+static int pin_constants(struct prune_channels *channels)
+{
+    const struct prune_graph *graph = channels->graph;
+    struct prune_values values = { 0 };
+    struct prune_params *nothing = calloc((size_t)graph->n_nodes + 1, sizeof *nothing);        /* no numbers at all: act(0) everywhere */
+    uint8_t *free_ones = calloc((size_t)channels->n_groups + 1, 1);
+    int code = nothing && free_ones ? PRUNE_OK : prune_fail(PRUNE_ERR_NOMEM, "%s: out of memory", graph->cfg->path);
+    for (int g = 0; !code && g < channels->n_groups; g++) free_ones[g] = channels->groups[g].pin == PRUNE_FREE;
+    if (!code) code = prune_values_open(&values, channels, nothing, free_ones);
+    if (code) goto done;
+    prune_values_work_out(&values);
+    for (int i = 1; i < graph->n_nodes; i++) {
+        int n_in, takes = takes_constants(graph, i);
+        const int *in = prune_channels_in(channels, i, &n_in);
+        if (!makes_channels(graph->nodes[i].kind) || is_depthwise(&graph->nodes[i])) continue;
+        for (int k = 0; k < n_in; k++) {
+            struct prune_group *group = &channels->groups[in[k]];
+            const struct prune_constant *constant = &values.of[i][k];
+            if (group->pin != PRUNE_FREE || (constant->where == PRUNE_EVERYWHERE && (takes || constant->value == 0))) continue;
+            group->pin = PRUNE_PIN_CONSTANT;
+            group->pin_layer = i;
+        }
+    }
+done:
+    prune_values_free(&values);
+    free(nothing);
+    free(free_ones);
+    return code;
 }
 
 /* Orders groups by pinned or not, then by their members' layers; groups that compare equal are one family. */
@@ -584,9 +491,9 @@ int prune_channels_build(struct prune_channels *channels, const struct prune_gra
     for (int i = 0; i < graph->n_nodes; i++) add_layer(&builder, i);
     pin_by_keys(&builder);
     if ((code = pin_outputs(&builder))) goto done;
-    if ((code = pin_constants(&builder))) goto done;
     if ((code = number_groups(&builder))) goto done;
     if ((code = list_members(channels))) goto done;
+    if ((code = pin_constants(channels))) goto done;
     code = find_families(channels);
 done:
     free(builder.parent);

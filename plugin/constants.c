@@ -236,6 +236,12 @@ static struct prune_constant shortcut_value(const struct prune_values *values, i
     size_t step = node->per_channel ? (size_t)node->out_c : 1, at = node->per_channel ? (size_t)channel : 0;
     const struct prune_node *added = &graph->nodes[node->from[0]];
     int sampled = added->out_w < node->w || added->out_h < node->h;     /* a smaller one is added at some places only, and only there alpha counts */
+    int silent = 1;
+    for (int s = 0; s <= node->n_from; s++) {
+        int source = s ? node->from[s - 1] : layer - 1;
+        if (channel < values->channels->n_channels[source] && !is_zero(outputs_of(values, source)[channel])) silent = 0;
+    }
+    if (silent) return activated(node->activation, sum);        /* whatever the weights, which may not be known */
     if (node->n_weights && !weights) return varies;
     for (size_t s = 0; node->n_weights && s <= (size_t)node->n_from; s++) largest = fmax(largest, (double)weights[s * step + at]);
     for (size_t s = 0; node->n_weights && s <= (size_t)node->n_from; s++) {

@@ -287,13 +287,14 @@ int prune_once_command(int argc, char **argv)
     char *new_cfg = NULL, *new_weights = NULL;
     prune_settings_default(&options.settings);
     int code = parse_words(&options, argc, argv, 0);
-    if (code) return code;
-    if ((code = prune_model_open(&model, options.words[0], options.words[1]))) return code;
+    if (!code) code = output_paths(options.out, options.words[1], "_pruned", &new_cfg, &new_weights);
+    if (!code) code = prune_compact_check(options.words[0], options.words[1], new_cfg, new_weights);
+    if (!code) code = prune_model_open(&model, options.words[0], options.words[1]);
+    if (code) goto done;
     prune_settings_default(&options.settings);          /* the cfg's keys first, so that options win */
     code = prune_settings_from_cfg(&options.settings, &model.cfg);
     if (!code) code = parse_words(&options, argc, argv, 0);
     if (!code) code = prune_settings_resolve(&options.settings);
-    if (!code) code = output_paths(options.out, options.words[1], "_pruned", &new_cfg, &new_weights);
     if (!code && !(folding.inexact_in = calloc((size_t)model.graph.n_nodes + 1, 1))) code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     if (!code) code = prune_model_once(&model, &options, &folding);
     if (!code && options.masked) code = prune_weights_write(&model.graph, &model.weights, options.masked, options.version1);
@@ -303,6 +304,7 @@ int prune_once_command(int argc, char **argv)
         code = channels ? prune_report_removed(stdout, &model, &folding) : report_zeros(&model);
     }
     if (!code) code = said(new_cfg, new_weights);
+done:
     free(folding.inexact_in);
     free(new_cfg);
     free(new_weights);

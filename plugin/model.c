@@ -106,7 +106,8 @@ int prune_compact_files(FILE *out, const char *cfg_path, const char *weights_pat
 {
     struct prune_model model;
     struct prune_folding folding = { 0 };
-    int code = prune_model_open(&model, cfg_path, weights_path);
+    int code = prune_compact_check(cfg_path, weights_path, new_cfg, new_weights);
+    if (!code) code = prune_model_open(&model, cfg_path, weights_path);
     if (code) return code;
     code = prune_dead(&model.channels, model.params, model.removed, &folding);
     if (!code) code = prune_compact_write(&model.channels, &model.weights, model.removed, new_cfg, new_weights, version1);

@@ -82,7 +82,7 @@ static int rank_lamp(struct ranking *ranking, const struct prune_tensor *tensor)
     }
     for (size_t i = 0; i < tensor->n; i += unit) {
         if (!tensor->mask[i]) continue;
-        float size = prune_tensor_size(tensor->criterion, &tensor->weights[i], unit);
+        float size = unit > 1 ? prune_tensor_size(tensor->criterion, &tensor->weights[i], unit) : fabsf(tensor->weights[i]);
         magnitudes[ranking->n++] = isnan(size) ? INFINITY : size;
     }
     sort_ascending(magnitudes, ranking->scores, ranking->n);
