@@ -136,7 +136,8 @@ static int check_foreign(struct prune_graph *graph, const struct prune_section *
         const struct foreign_key *key = &foreign_keys[i];
         const char *value = key->kind == kind ? prune_cfg_find(section, key->name) : NULL;
         if (value && (!key->neutral || strcmp(value, key->neutral)) && !prune_graph_is_foreign(graph, section))
-            return prune_cfg_fail(PRUNE_ERR_UNSUPPORTED, graph->cfg, section, key->name, "%s=%.40s is not known to this Darknet, which would ignore it", key->name, value);
+            return prune_cfg_fail(PRUNE_ERR_UNSUPPORTED, graph->cfg, section, key->name, "%s=%.40s is not known to this Darknet, which would ignore it",
+                                  key->name, value);
     }
     return PRUNE_OK;
 }

@@ -130,8 +130,9 @@ int prune_layer_places(struct prune_layer *layer)
     int64_t padding = 2 * (int64_t)(node->pad / node->dilation) - node->size;
     int64_t places_w = (node->w + padding) / node->stride_x + 1, places_h = (node->h + padding) / node->stride_y + 1;
     if (places_w == layer->out_w && places_h == layer->out_h) return PRUNE_OK;
-    return FAIL(layer, PRUNE_ERR_SHAPE, "dilation", "dilation=%d does not go with this padding: Darknet would fill %lldx%lld places with %lldx%lld; must be pad=1 and an odd size",
-                node->dilation, (long long)places_w, (long long)places_h, (long long)layer->out_w, (long long)layer->out_h);
+    return FAIL(layer, PRUNE_ERR_SHAPE, "dilation",
+                "dilation=%d does not go with this padding: Darknet would fill %lldx%lld places with %lldx%lld; must be pad=1 and an odd size", node->dilation,
+                (long long)places_w, (long long)places_h, (long long)layer->out_w, (long long)layer->out_h);
 }
 
 int prune_layer_groups(struct prune_layer *layer)

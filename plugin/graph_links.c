@@ -81,7 +81,8 @@ static int shortcut_weights(struct prune_layer *layer)
     return PRUNE_OK;
 }
 
-/* Adds earlier layers to the one before. They may differ in channels, and a single one in size by a whole factor, the same in both directions (AlexeyAB: not at all). */
+/* Adds earlier layers to the one before. They may differ in channels, and a single one in size by a whole factor, the same in both directions (AlexeyAB: not
+ * at all). */
 int prune_layer_shortcut(struct prune_layer *layer)
 {
     struct prune_node *node = layer->node;
@@ -99,7 +100,8 @@ int prune_layer_shortcut(struct prune_layer *layer)
             return FAIL(layer, PRUNE_ERR_SHAPE, "from", "layer %d gives a flat %zu; only an image can be added", node->from[i], from->outputs);
         if (equal ? from->out_w != node->w || from->out_h != node->h
                   : from->out_w / node->w != from->out_h / node->h || node->w / from->out_w != node->h / from->out_h)
-            return FAIL(layer, PRUNE_ERR_SHAPE, "from", "layer %d is %dx%d and cannot be laid over %dx%d", node->from[i], from->out_w, from->out_h, node->w, node->h);
+            return FAIL(layer, PRUNE_ERR_SHAPE, "from", "layer %d is %dx%d and cannot be laid over %dx%d", node->from[i], from->out_w, from->out_h, node->w,
+                        node->h);
     }
     return PRUNE_OK;
 }

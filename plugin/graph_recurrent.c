@@ -109,7 +109,8 @@ int prune_layer_conv_lstm(struct prune_layer *layer)
     if ((code = prune_cfg_int(layer->cfg, layer->section, "bottleneck", 0, &bottleneck))) return code;
     if ((code = inner_windows(layer))) return code;
     if (bottleneck && node->c != node->filters)
-        return FAIL(layer, PRUNE_ERR_SHAPE, "bottleneck", "bottleneck=1 puts %d channels of state and %d of input together; must be as many", node->filters, node->c);
+        return FAIL(layer, PRUNE_ERR_SHAPE, "bottleneck", "bottleneck=1 puts %d channels of state and %d of input together; must be as many", node->filters,
+                    node->c);
     layer->out_c = node->filters;
     int64_t area = times(node->size, node->size), slice = node->filters / node->groups;
     int on_state = bottleneck ? 1 : 4, on_cell = peephole ? 3 : 0;

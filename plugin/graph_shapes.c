@@ -180,7 +180,8 @@ static int maxpool_depth(struct prune_layer *layer)
     if (channels > node->c)
         return FAIL(layer, PRUNE_ERR_SHAPE, "out_channels", "out_channels=%d: must be at most the input's %d channels", channels, node->c);
     if (node->antialiasing)
-        return FAIL(layer, PRUNE_ERR_UNSUPPORTED, "antialiasing", "antialiasing=%d with maxpool_depth: Darknet would change the size and not blur", node->antialiasing);
+        return FAIL(layer, PRUNE_ERR_UNSUPPORTED, "antialiasing", "antialiasing=%d with maxpool_depth: Darknet would change the size and not blur",
+                    node->antialiasing);
     prune_layer_same_shape(layer);
     layer->out_c = channels;
     return PRUNE_OK;
@@ -208,7 +209,8 @@ static int pool(struct prune_layer *layer)
     int64_t before = node->pad / 2;
     int64_t last_w = (layer->out_w - 1) * stride_x - before, last_h = (layer->out_h - 1) * stride_y - before;
     if (before >= node->size || last_w >= node->w || last_h >= node->h)
-        return FAIL(layer, PRUNE_ERR_SHAPE, "padding", "padding=%d with size=%d: a window would lie in the padding alone, and its maximum nowhere", node->pad, node->size);
+        return FAIL(layer, PRUNE_ERR_SHAPE, "padding", "padding=%d with size=%d: a window would lie in the padding alone, and its maximum nowhere", node->pad,
+                    node->size);
     return node->antialiasing ? blur(layer) : PRUNE_OK;
 }
 

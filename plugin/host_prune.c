@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct options {
     const char *words[2];           /* cfg, weights */
@@ -15,7 +16,7 @@ struct options {
     struct prune_settings settings;
     long images, seed;
     int version1, limit_auto;
-    float drop;
+    float drop;                     /* negative: not given */
 };
 
 /* ---------------------------------------------------------------------------------------------------------- options -- */
@@ -81,6 +82,7 @@ static int parse_words(struct options *options, int argc, char **argv, int compa
         i += used;
     }
     if (n < 2) return prune_fail(PRUNE_ERR_USAGE, "%s needs <cfg> <weights>", compacting ? "compact" : "prune");
+    if (options->drop >= 0 && !options->limit_auto && !compacting) return prune_fail(PRUNE_ERR_USAGE, "-drop goes with -limit auto");
     return PRUNE_OK;
 }
 
@@ -149,7 +151,7 @@ static int evidence_scores(struct prune_model *model, const struct options *opti
         return prune_criteria_score(settings->criterion, settings->granularity, &model->channels, model->params, &evidence, scores);
     struct prune_live live;
     struct prune_observed observed = { 0 };
-    int code = prune_live_open(&live, model, options->words[1], options->data, 1, "its criterion");
+    int code = prune_live_open(&live, model, options->words[1], options->data, 1, "this criterion");
     if (code) return code;
     if (looks) {
         code = prune_observed_open(&observed, &model->channels, (size_t)options->images);
@@ -230,7 +232,9 @@ static int prune_channels_once(struct prune_model *model, const struct options *
     struct prune_size size;
     double *scores = calloc((size_t)model->channels.n_groups + 1, sizeof *scores);
     if (!scores) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
-    int code = evidence_scores(model, options, scores);
+    prune_channels_size(&model->channels, model->removed, &size, NULL);
+    int code = size.channels ? PRUNE_OK : prune_fail(PRUNE_ERR_UNSUPPORTED, "%s: there is nothing in it that could be pruned (darknet prune report %s -groups)", model->cfg.path, model->cfg.path);
+    if (!code) code = evidence_scores(model, options, scores);
     if (!code) code = prune_once_choose(model, &options->settings, scores, &size);
     if (!code) warn_of_budget(model, &options->settings, &size);
     if (!code) code = prune_fold(&model->channels, model->params, model->removed, folding);
@@ -257,7 +261,7 @@ static int prune_model_once(struct prune_model *model, const struct options *opt
 {
     int channels = options->settings.granularity == PRUNE_FILTER || options->settings.granularity == PRUNE_CHANNEL;
     if (options->limit_auto) {
-        struct prune_limit_options limit = { options->words[1], options->data, &options->settings, (double)options->drop, (size_t)options->images };
+        struct prune_limit_options limit = { options->words[1], options->data, &options->settings, options->drop < 0 ? 0.5 : (double)options->drop, (size_t)options->images };
         return prune_limit_auto(model, &limit, folding);
     }
     return channels ? prune_channels_once(model, options, folding) : prune_once_weights(model, &options->settings, NULL);
@@ -273,6 +277,15 @@ static int output_paths(const char *base, const char *weights, const char *endin
     return *new_cfg && *new_weights ? PRUNE_OK : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
 }
 
+/* Before any work: no output may fall on an input or on another output. */
+static int check_outputs(const struct options *options, const char *new_cfg, const char *new_weights)
+{
+    int code = prune_compact_check(options->words[0], options->words[1], new_cfg, new_weights);
+    if (!code && options->masked) code = prune_compact_check(options->words[0], options->words[1], new_cfg, options->masked);
+    if (!code && options->masked) code = prune_compact_check(options->masked, NULL, new_cfg, new_weights);
+    return code;
+}
+
 static int said(const char *cfg, const char *weights)
 {
     printf("wrote %s and %s\n", cfg, weights);
@@ -281,14 +294,14 @@ static int said(const char *cfg, const char *weights)
 
 int prune_once_command(int argc, char **argv)
 {
-    struct options options = { .images = 1000, .seed = 1, .drop = 0.5F };
+    struct options options = { .images = 1000, .seed = 1, .drop = -1 };
     struct prune_model model = { 0 };
     struct prune_folding folding = { 0 };
     char *new_cfg = NULL, *new_weights = NULL;
     prune_settings_default(&options.settings);
     int code = parse_words(&options, argc, argv, 0);
     if (!code) code = output_paths(options.out, options.words[1], "_pruned", &new_cfg, &new_weights);
-    if (!code) code = prune_compact_check(options.words[0], options.words[1], new_cfg, new_weights);
+    if (!code) code = check_outputs(&options, new_cfg, new_weights);
     if (!code) code = prune_model_open(&model, options.words[0], options.words[1]);
     if (code) goto done;
     prune_settings_default(&options.settings);          /* the cfg's keys first, so that options win */
@@ -298,7 +311,7 @@ int prune_once_command(int argc, char **argv)
     if (!code && !(folding.inexact_in = calloc((size_t)model.graph.n_nodes + 1, 1))) code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     if (!code) code = prune_model_once(&model, &options, &folding);
     if (!code && options.masked) code = prune_weights_write(&model.graph, &model.weights, options.masked, options.version1);
-    if (!code) code = prune_compact_write(&model.channels, &model.weights, model.removed, new_cfg, new_weights, options.version1);
+    if (!code && (code = prune_compact_write(&model.channels, &model.weights, model.removed, new_cfg, new_weights, options.version1)) && options.masked) unlink(options.masked);
     if (!code) {
         int channels = options.settings.granularity == PRUNE_FILTER || options.settings.granularity == PRUNE_CHANNEL;
         code = channels ? prune_report_removed(stdout, &model, &folding) : report_zeros(&model);
