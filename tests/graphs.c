@@ -69,7 +69,8 @@ static int room(const struct drawing *drawing)
 static const char *any_activation(struct drawing *drawing)
 {
     static const char *const usual[] = { "leaky", "relu", "linear", "logistic" };
-    static const char *const names[] = { "elu", "selu", "relie", "ramp", "tanh", "loggy", "plse", "stair", "hardtan", "lhtan", "swish", "mish", "hard_mish", "gelu", "relu6" };
+    static const char *const names[] = { "elu", "selu", "relie", "ramp", "tanh", "loggy", "plse", "stair", "hardtan", "lhtan",
+                                         "swish", "mish", "hard_mish", "gelu", "relu6" };   /* the last five: other forks' */
     if (!one_in(drawing, 3)) return usual[one_in(drawing, 4) ? 3 : below(drawing, 3)];
     return names[below(drawing, drawing->fork ? 15 : 10)];
 }
@@ -158,7 +159,8 @@ static int conv(struct drawing *drawing)
     else if (antialiasing) w = (w + 1 - 2) / stride_x + 1, h = (h + 1 - 2) / stride_y + 1;
     else w = w / stride_x + 1, h = h / stride_y + 1;
     shape(drawing, layer, w, h, filters);
-    if (antialiasing == 2 || (antialiasing && (stride_x > 1 || stride_y > 1))) layer->w = 0;    /* no other layer may read it: Darknet takes its size from before the blur */
+    /* no other layer may read it: Darknet takes its size from before the blur */
+    if (antialiasing == 2 || (antialiasing && (stride_x > 1 || stride_y > 1))) layer->w = 0;
     return 1;
 }
 
@@ -244,7 +246,8 @@ static int reorg(struct drawing *drawing)
     int w = drawing->w, h = drawing->h;
     int reverse = one_in(drawing, 3), plain = !drawing->fork || one_in(drawing, 2);
     if (reverse ? w > 8 || h > 8 : w % 2 || h % 2 || w < 2 || h < 2) return 0;
-    if (drawing->c % 4 || drawing->c > 16 || (!plain && reverse && drawing->c < 16)) plain_conv(drawing, reverse && !plain ? 16 : 4 * (1 + below(drawing, 3)), 1, "leaky");
+    int least = !plain && reverse ? 16 : 4;
+    if (drawing->c % 4 || drawing->c > 16 || drawing->c < least) plain_conv(drawing, least == 16 ? 16 : 4 * (1 + below(drawing, 3)), 1, "leaky");
     struct prune_test_layer *layer = add(drawing, plain ? "reorg" : "reorg3d");
     number(layer, "stride", 2);
     if (reverse) number(layer, "reverse", 1);
@@ -409,7 +412,8 @@ static void tail(struct drawing *drawing)
 
 void prune_test_net_draw(struct prune_test_net *net, enum prune_dialect dialect, uint64_t seed)
 {
-    static int (*const blocks[])(struct drawing *) = { maxpool, upsample, reorg, shortcut, shortcut, route, route, pass, local, head, deconv, excite, spatial, local_avgpool };
+    static int (*const blocks[])(struct drawing *) = { maxpool, upsample, reorg, shortcut, shortcut, route, route, pass, local, head, deconv,
+                                                       excite, spatial, local_avgpool };
     struct drawing drawing = { .net = net, .state = seed * 0x9E3779B97F4A7C15U + 1, .fork = dialect != PRUNE_THIS_DARKNET };
     *net = (struct prune_test_net){ .dialect = dialect };
     net->w = drawing.w = 4 + below(&drawing, one_in(&drawing, 4) ? 13 : 5);

@@ -4,6 +4,7 @@
  */
 #include "trial.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -118,7 +119,8 @@ static void draw_weights(struct prune_test_trial *trial)
     for (int i = 0; i < trial->graph.n_nodes; i++) {
         const struct prune_node *node = &trial->graph.nodes[i];
         const struct prune_params *params = &trial->params[i];
-        size_t n = biases_of(node), taps = node->kind == PRUNE_CONNECTED ? node->inputs : (size_t)(node->c / (node->groups > 0 ? node->groups : 1)) * (size_t)(node->size * node->size);
+        size_t n = biases_of(node), taps = (size_t)(node->c / (node->groups > 0 ? node->groups : 1)) * (size_t)(node->size * node->size);
+        if (node->kind == PRUNE_CONNECTED) taps = node->inputs;
         double reach = node->kind == PRUNE_SHORTCUT || node->kind == PRUNE_IMPLICIT ? 1 : sqrt(6. / (double)(taps ? taps : 1));
         if (node->share >= 0 && node->kind == PRUNE_CONVOLUTIONAL) continue;
         fill(trial, params->weights, node->n_weights, -reach, reach);
@@ -147,7 +149,8 @@ int prune_test_trial_open(struct prune_test_trial *trial, const char *text, enum
     if (prune_cfg_read(&trial->cfg, path)) return faulty(trial, "the cfg is none");
     if (prune_graph_build(&trial->graph, &trial->cfg, dialect)) return faulty(trial, "the graph is refused");
     if (prune_channels_build(&trial->channels, &trial->graph)) return faulty(trial, "its channels cannot be followed");
-    if (write_zeros(trial, scratch(trial, IN_WEIGHTS, path)) || prune_weights_read(&trial->weights, &trial->graph, path)) return faulty(trial, "its weights cannot be made");
+    if (write_zeros(trial, scratch(trial, IN_WEIGHTS, path)) || prune_weights_read(&trial->weights, &trial->graph, path))
+        return faulty(trial, "its weights cannot be made");
     trial->params = calloc((size_t)trial->graph.n_nodes + 1, sizeof *trial->params);
     trial->removed = calloc((size_t)trial->channels.n_groups + 1, 1);
     trial->input = calloc(trial->graph.inputs + 1, sizeof *trial->input);
@@ -203,6 +206,11 @@ static int copy_open(struct copy *copy, const struct prune_test_trial *trial)
     return 0;
 }
 
+static int copy_evaluate(struct copy *copy, const struct prune_test_trial *trial)
+{
+    return prune_evaluate(copy->graph, copy->params, trial->input, copy->outputs);
+}
+
 static void copy_close(struct copy *copy)
 {
     if (copy->outputs && copy->graph) prune_evaluate_free(copy->graph, copy->outputs);
@@ -227,7 +235,8 @@ static int is_output(const struct prune_graph *graph, int layer)
 enum extent { COMPACT, WHOLE, WHOLE_OUTPUTS };  /* `found` has only the channels that stay; has all; and only the network's outputs are to be equal */
 
 /* Layer by layer, the channels that stay. */
-static int compare(struct prune_test_trial *trial, const char *what, double *const *expected, double *const *found, const struct prune_graph *found_graph, enum extent extent)
+static int compare(struct prune_test_trial *trial, const char *what, double *const *expected, double *const *found, const struct prune_graph *found_graph,
+                   enum extent extent)
 {
     const struct prune_channels *channels = &trial->channels;
     int whole = extent != COMPACT;
@@ -239,6 +248,7 @@ static int compare(struct prune_test_trial *trial, const char *what, double *con
         }
     for (int l = 0; l < trial->graph.n_nodes; l++) {
         if (extent == WHOLE_OUTPUTS && !is_output(&trial->graph, l)) continue;
+        const char *kind = prune_kind_name(trial->graph.nodes[l].kind);
         int n = channels->n_channels[l];
         size_t places = trial->graph.nodes[l].outputs / (size_t)n, kept = 0;
         double largest = 0;
@@ -249,13 +259,12 @@ static int compare(struct prune_test_trial *trial, const char *what, double *con
                 size_t at = (whole ? (size_t)c : kept) * places + p;
                 double x = expected[l][(size_t)c * places + p], y = at < found_graph->nodes[l].outputs ? found[l][at] : NAN;
                 if (fabs(x - y) <= tolerance * largest + rounding * all) continue;
-                return faulty(trial, "%s: layer %d [%s] channel %d place %zu is %.9g, not %.9g (largest %.3g)", what, l, prune_kind_name(trial->graph.nodes[l].kind), c, p, y, x,
-                              largest);
+                return faulty(trial, "%s: layer %d [%s] channel %d place %zu is %.9g, not %.9g (largest %.3g)", what, l, kind, c, p, y, x, largest);
             }
             kept++;
         }
         if (!whole && kept * places != found_graph->nodes[l].outputs)
-            return faulty(trial, "%s: layer %d [%s] has %zu outputs, not %zu", what, l, prune_kind_name(trial->graph.nodes[l].kind), found_graph->nodes[l].outputs, kept * places);
+            return faulty(trial, "%s: layer %d [%s] has %zu outputs, not %zu", what, l, kind, found_graph->nodes[l].outputs, kept * places);
     }
     return 0;
 }
@@ -273,9 +282,10 @@ static int compare_sizes(struct prune_test_trial *trial, const struct prune_grap
         macs += compact->nodes[i].macs;
     }
     if (n_weights != size.weights || floats != size.floats || macs != size.macs)
-        return faulty(trial, "the compact network has %llu weights, %llu floats, %llu MACs; prune_channels_size says %llu, %llu, %llu", (unsigned long long)n_weights,
-                      (unsigned long long)floats, (unsigned long long)macs, (unsigned long long)size.weights, (unsigned long long)size.floats, (unsigned long long)size.macs);
-    if (stat(path, &info) || (uint64_t)info.st_size != 20 + 4 * floats) return faulty(trial, "the weight file has %lld bytes, not 20 + 4 * %llu", (long long)info.st_size, (unsigned long long)floats);
+        return faulty(trial, "the compact network has %" PRIu64 " weights, %" PRIu64 " floats, %" PRIu64 " MACs; prune_channels_size says %" PRIu64 ", %" PRIu64 ", %" PRIu64,
+                      n_weights, floats, macs, size.weights, size.floats, size.macs);
+    if (stat(path, &info) || (uint64_t)info.st_size != 20 + 4 * floats)
+        return faulty(trial, "the weight file has %" PRIu64 " bytes, not 20 + 4 * %" PRIu64, (uint64_t)info.st_size, floats);
     if (weights->major != 0 || weights->minor != 2 || weights->revision != 5 || weights->seen != trial->weights.seen) return faulty(trial, "the header is another one");
     return 0;
 }
@@ -301,7 +311,9 @@ static void damage(const struct prune_test_trial *trial, const struct prune_grap
 {
     for (int i = 1; i < graph->n_nodes; i++) {
         const struct prune_node *node = &graph->nodes[i];
-        int first = trial->damage == PRUNE_TEST_WRONG_CHANNEL && node->kind == PRUNE_SHORTCUT ? i - 1 : trial->damage == PRUNE_TEST_WRONG_BIAS && node->kind == PRUNE_ROUTE ? i + 1 : graph->n_nodes;
+        int first = graph->n_nodes;
+        if (trial->damage == PRUNE_TEST_WRONG_CHANNEL && node->kind == PRUNE_SHORTCUT) first = i - 1;
+        if (trial->damage == PRUNE_TEST_WRONG_BIAS && node->kind == PRUNE_ROUTE) first = i + 1;
         if (first >= graph->n_nodes || graph->nodes[first].kind != PRUNE_CONVOLUTIONAL || !params[first].biases) continue;
         if (trial->damage == PRUNE_TEST_WRONG_BIAS) params[first].biases[0] += .125F;
         size_t row = graph->nodes[first].n_weights / (size_t)graph->nodes[first].filters;
@@ -336,9 +348,8 @@ static int compact(struct prune_test_trial *trial, const struct copy *copy, doub
     } else if (!compare_sizes(trial, &graph, &weights, weights_path) && !compare_recurrent(trial, &copy->weights, &graph, &weights)) {
         prune_weights_params(&weights, &graph, params);
         damage(trial, &graph, params);
-        double *kept_input = trial->input;              /* the network's input is pinned */
         if (!expected) code = 0;
-        else if (prune_evaluate(&graph, params, kept_input, outputs)) faulty(trial, "%s: cannot be evaluated", what);
+        else if (prune_evaluate(&graph, params, trial->input, outputs)) faulty(trial, "%s: cannot be evaluated", what);
         else code = compare(trial, what, expected, outputs, &graph, COMPACT);
     }
     if (outputs) prune_evaluate_free(&graph, outputs);
@@ -377,7 +388,7 @@ int prune_test_removed_is_compact(struct prune_test_trial *trial)
         goto done;
     }
     prune_silence(&trial->channels, copy.params, trial->removed);
-    if (trial->outputs && prune_evaluate(&trial->graph, copy.params, trial->input, copy.outputs)) {
+    if (trial->outputs && copy_evaluate(&copy, trial)) {
         faulty(trial, "masked: cannot be evaluated");
         goto done;
     }
@@ -495,7 +506,7 @@ int prune_test_dead_is_compact(struct prune_test_trial *trial)
         faulty(trial, "prune_dead: %d inexact, %d dropped", folding.inexact, folding.dropped);
         goto done;
     }
-    if (trial->outputs && (prune_evaluate(&trial->graph, before.params, trial->input, before.outputs) || prune_evaluate(&trial->graph, after.params, trial->input, after.outputs))) {
+    if (trial->outputs && (copy_evaluate(&before, trial) || copy_evaluate(&after, trial))) {
         faulty(trial, "dead: cannot be evaluated");
         goto done;
     }
@@ -540,7 +551,7 @@ int prune_test_fold_is_exact(struct prune_test_trial *trial, double share)
         code = 0;
         goto done;
     }
-    if (prune_evaluate(&trial->graph, before.params, trial->input, before.outputs) || prune_evaluate(&trial->graph, after.params, trial->input, after.outputs)) {
+    if (copy_evaluate(&before, trial) || copy_evaluate(&after, trial)) {
         faulty(trial, "fold: cannot be evaluated");
         goto done;
     }

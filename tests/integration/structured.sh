@@ -5,6 +5,7 @@
 need_tree "$DARKNET" "$REFERENCE/libdarknet.a" "$HOOKED/libdarknet.a" "$PRISTINE/cfg"
 absolute() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
 S=$SCRATCH darknet=$(absolute "$DARKNET") cfgs=$(absolute "$PRISTINE")/cfg
+export GLIBC_TUNABLES=glibc.malloc.hugetlb=1     # most of the time goes into memory that is touched for the first time
 check "random_weights.c compiles" gcc -O2 -Wall -Werror -Wl,--wrap=rand_normal -I"$REFERENCE/include" tests/host/random_weights.c "$REFERENCE/libdarknet.a" -lm -pthread -o "$S/random_weights"
 check "same_outputs.c compiles, unpatched" gcc -O2 -Wall -Werror -Wl,--wrap=rand_normal -I"$REFERENCE/include" tests/host/same_outputs.c "$REFERENCE/libdarknet.a" -lm -pthread -o "$S/same_unpatched"
 check "same_outputs.c compiles, patched" gcc -O2 -Wall -Werror -Wl,--wrap=rand_normal -I"$HOOKED/include" -Iplugin tests/host/same_outputs.c "$HOOKED/libdarknet.a" -lm -pthread -lopenblas -lz -lcjson -o "$S/same_patched"
@@ -53,7 +54,7 @@ recurrent() {
     local name=$1 f=$S/$1
     mkdir "$f"
     LOG=$f/log
-    sed -e '/^ *batch *=/c batch=1' "$cfgs/$name.cfg" >"$f/net.cfg"
+    sed -e '/^ *batch *=/c batch=1' -e '/^ *time_steps *=/c time_steps=1' "$cfgs/$name.cfg" >"$f/net.cfg"
     check "$name: random weights" "$S/random_weights" "$f/net.cfg" "$f/net.weights" 7
     SCRATCH=$f
     refused "$name: it is said that nothing can be pruned" 1 "nothing in it that could be pruned" "$darknet" prune "$f/net.cfg" "$f/net.weights" -granularity filter -sparsity .3 -out "$f/compact"
