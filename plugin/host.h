@@ -55,10 +55,8 @@ int prune_scan_command(int argc, char **argv);
 int prune_compact_command(int argc, char **argv);
 int prune_once_command(int argc, char **argv);      /* `darknet prune <cfg> <weights>`: argv[0] is the cfg */
 
-/* Parts of the last, for the automatic limit. Weights and kernels: masks model->weights; limits[layer] in place of the settings' sparsity if not NULL. Filters and channels: sets
- * model->removed. */
+/* A part of the last, for the automatic limit: weights and kernels; masks model->weights, with limits[layer] in place of the settings' sparsity if not NULL. */
 int prune_once_weights(struct prune_model *model, const struct prune_settings *settings, const double *limits);
-int prune_once_choose(struct prune_model *model, const struct prune_settings *settings, const double *scores, struct prune_size *size);
 
 struct prune_limit_options {
     const char *weights_path, *data_path;

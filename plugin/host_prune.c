@@ -166,51 +166,13 @@ static int evidence_scores(struct prune_model *model, const struct options *opti
     return code;
 }
 
-/* AlexeyAB's shortcut takes a short way when the input (not the output) of the layer that it adds has the shape of the sum, and then reads past the end of an output with fewer
- * channels. Returns the layer of such a shortcut that pruning would make, or -1. */
-static int shortcut_trap(const struct prune_model *model, const int *kept)
-{
-    for (int i = 1; i < model->graph.n_nodes; i++) {
-        const struct prune_node *node = &model->graph.nodes[i];
-        if (node->kind != PRUNE_SHORTCUT || node->n_from != 1 || node->n_weights || kept[i - 1] == kept[node->from[0]]) continue;
-        const struct prune_node *from = &model->graph.nodes[node->from[0]];
-        int from_in = node->from[0] ? kept[node->from[0] - 1] : model->graph.c;
-        if (from->w == node->w && from->h == node->h && from_in == kept[i - 1] && from->c != node->c) return i;
-    }
-    return -1;
-}
-
-/* The best group that would go and has a member in what the shortcut adds. */
-static int best_to_keep(const struct prune_model *model, int shortcut, const double *scores, const uint8_t *removed)
-{
-    int sources[2] = { shortcut - 1, model->graph.nodes[shortcut].from[0] }, best = -1;
-    for (int s = 0; s < 2; s++) {
-        for (int i = 0; i < model->channels.n_channels[sources[s]]; i++) {
-            int group = model->channels.group[sources[s]][i];
-            if (removed[group] && (best < 0 || scores[group] > scores[best])) best = group;
-        }
-    }
-    return best;
-}
-
-int prune_once_choose(struct prune_model *model, const struct prune_settings *settings, const double *scores, struct prune_size *size)
+static int choose(struct prune_model *model, const struct prune_settings *settings, const double *scores, struct prune_size *size)
 {
     struct prune_budget budget = { .kind = PRUNE_OF_CHANNELS, .keep = 1 - prune_settings_removed(settings), .scope = settings->scope, .round = settings->round };
-    uint8_t *fates = calloc((size_t)model->channels.n_groups + 1, 1);
-    int *kept = calloc((size_t)model->graph.n_nodes + 1, sizeof *kept), code = PRUNE_OK, trap;
     if (settings->macs > 0) budget.kind = PRUNE_OF_MACS;
     else if (settings->weights > 0) budget.kind = PRUNE_OF_WEIGHTS;
-    if (!fates || !kept) code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
-    while (!code) {
-        if ((code = prune_budget_choose(&model->channels, scores, &budget, fates, model->removed, size))) break;
-        prune_channels_size(&model->channels, model->removed, size, kept);
-        if ((trap = shortcut_trap(model, kept)) < 0) break;
-        int group = best_to_keep(model, trap, scores, model->removed);
-        if (group < 0) break;
-        fates[group] = PRUNE_STAYS;
-    }
-    free(fates);
-    free(kept);
+    int code = prune_budget_choose(&model->channels, scores, &budget, NULL, model->removed, size);
+    if (!code && prune_trap_avoid(&model->channels, model->removed)) prune_channels_size(&model->channels, model->removed, size, NULL);
     return code;
 }
 
@@ -235,7 +197,7 @@ static int prune_channels_once(struct prune_model *model, const struct options *
     prune_channels_size(&model->channels, model->removed, &size, NULL);
     int code = size.channels ? PRUNE_OK : prune_fail(PRUNE_ERR_UNSUPPORTED, "%s: there is nothing in it that could be pruned (darknet prune report %s -groups)", model->cfg.path, model->cfg.path);
     if (!code) code = evidence_scores(model, options, scores);
-    if (!code) code = prune_once_choose(model, &options->settings, scores, &size);
+    if (!code) code = choose(model, &options->settings, scores, &size);
     if (!code) warn_of_budget(model, &options->settings, &size);
     if (!code) code = prune_fold(&model->channels, model->params, model->removed, folding);
     if (!code) prune_silence(&model->channels, model->params, model->removed);

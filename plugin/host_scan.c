@@ -121,6 +121,7 @@ static int prune_units(struct bench *bench, const double *shares, struct prune_f
     struct prune_model *model = bench->model;
     if (by_channels(bench)) {
         for (int u = 0; u < bench->scan.n_units; u++) mark_family(bench, bench->scan.units[u].family, shares[u]);
+        prune_trap_avoid(&model->channels, model->removed);
         int code = prune_fold(&model->channels, model->params, model->removed, folding);
         if (!code) prune_silence(&model->channels, model->params, model->removed);
         return code;

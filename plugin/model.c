@@ -110,6 +110,7 @@ int prune_compact_files(FILE *out, const char *cfg_path, const char *weights_pat
     if (!code) code = prune_model_open(&model, cfg_path, weights_path);
     if (code) return code;
     code = prune_dead(&model.channels, model.params, model.removed, &folding);
+    if (!code) prune_trap_avoid(&model.channels, model.removed);        /* what it keeps is silent */
     if (!code) code = prune_compact_write(&model.channels, &model.weights, model.removed, new_cfg, new_weights, version1);
     if (!code) code = prune_report_removed(out, &model, &folding);
     prune_model_free(&model);

@@ -598,6 +598,9 @@ double prune_structure_share(const struct prune_structure *structure, const stru
 
 /* -------------------------------------------------------------------------------------------------- compaction -- */
 
+/* Takes groups out of `removed` again until no shortcut is left that AlexeyAB's Darknet would compute out of bounds where it did not before (trap.c). Returns whether there was one. */
+int prune_trap_avoid(const struct prune_channels *channels, uint8_t *removed);
+
 struct prune_edit {             /* one value in a cfg text */
     int section;
     const char *name;

@@ -271,6 +271,35 @@ static void sizes_are_what_is_left(void **state)
     done();
 }
 
+/* 8 of 16 channels read by the layer that is added, 4 of its own; the sum is 16 wide, 8 when half of it goes. */
+#define TRAP(sum) NET(8, 8, 3) CONV(16) CONV(4) CONV(sum) "[shortcut]\nfrom=-2\nactivation=linear\n" TAIL
+
+static void no_shortcut_becomes_a_trap(void **state)
+{
+    (void)state;
+    build(TRAP(24), PRUNE_ALEXEYAB);
+    uint8_t *removed = calloc((size_t)channels.n_groups, 1);
+    assert_int_equal(prune_trap_avoid(&channels, removed), 0);
+    for (int i = 0; i < 8; i++) removed[group(0, i)] = removed[group(2, 4 + i)] = 1;    /* the input keeps 8, the sum 16 */
+    assert_int_equal(prune_trap_avoid(&channels, removed), 0);
+    for (int i = 8; i < 16; i++) removed[group(2, 4 + i)] = 1;                          /* both keep 8: layer 1, with 4, would be read to 8 */
+    assert_int_equal(prune_trap_avoid(&channels, removed), 1);
+    int kept[7];
+    struct prune_size size;
+    prune_channels_size(&channels, removed, &size, kept);
+    assert_int_equal(kept[0], 8);
+    assert_int_equal(kept[1], 4);
+    assert_int_equal(kept[3], 9);               /* one channel came back */
+    assert_int_equal(prune_trap_avoid(&channels, removed), 0);
+    free(removed);
+    done();
+    build(TRAP(16), PRUNE_ALEXEYAB);            /* was one before: not made worse, and left alone */
+    removed = calloc((size_t)channels.n_groups, 1);
+    assert_int_equal(prune_trap_avoid(&channels, removed), 0);
+    free(removed);
+    done();
+}
+
 static void layer_limits_reach_the_family(void **state)
 {
     (void)state;
@@ -311,6 +340,7 @@ int main(void)
         cmocka_unit_test(pins_have_reasons),
         cmocka_unit_test(constants_are_taken_where_that_is_exact),
         cmocka_unit_test(sizes_are_what_is_left),
+        cmocka_unit_test(no_shortcut_becomes_a_trap),
         cmocka_unit_test(layer_limits_reach_the_family),
         cmocka_unit_test(table_of_families),
     };
