@@ -147,6 +147,9 @@ results-structured: deps ## filters pruned to half and a quarter of the MACs, 3 
 bench-hooks: deps ## what the hooks cost: build/bench/hooks.csv
 	$(Q)$(MAKE) -s all
 	$(Q)bench/hooks
+bench-structured: deps-test ## what compaction costs and brings, in Darknet and in OpenCV: build/bench/structured.csv
+	$(Q)$(MAKE) -s all
+	$(Q)bench/structured
 
 FUZZ_SECONDS ?= 600
 fuzz: deps ## searches for inputs that harm the cfg reader, FUZZ_SECONDS=600 (clang's libFuzzer)

@@ -45,7 +45,7 @@ void prune_coupled_free(struct prune *prune);
 void prune_coupled_to_state(struct prune_coupled *coupled);
 int prune_coupled_from_state(struct prune_coupled *coupled);    /* returns whether the weights agree with it */
 int prune_coupled_step(struct prune *prune, network *net, int t, struct prune_step *done);
-/* After name_final.weights is saved: writes name_compact.cfg and .weights; does nothing for other names. */
+/* After name_final.weights or name.weights is saved (name: the cfg's): writes name_compact.cfg and .weights; does nothing for other names. */
 int prune_coupled_compact(const struct prune_coupled *coupled, const char *filename);
 
 /* Verbs; argv[0] is the verb. Each returns PRUNE_OK or an error. */

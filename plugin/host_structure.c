@@ -117,14 +117,23 @@ int prune_coupled_step(struct prune *prune, network *net, int t, struct prune_st
     return code;
 }
 
-/* The trained network without its silent channels, beside name_final.weights. */
+/* What trainers save at their end, name_final.weights or name.weights, and not what they save on the way; gives the folder and name in front of that. */
+static char *base_of_final(const struct prune_coupled *coupled, const char *filename)
+{
+    const char *slash = strrchr(filename, '/'), *name = slash ? slash + 1 : filename;
+    char *base = basecfg(coupled->cfg.path), *found = NULL;
+    size_t length = strlen(base);
+    if (!strncmp(name, base, length) && (!strcmp(name + length, "_final.weights") || !strcmp(name + length, ".weights")))
+        found = strndup(filename, (size_t)(name - filename) + length);
+    free(base);
+    return found;
+}
+
 int prune_coupled_compact(const struct prune_coupled *coupled, const char *filename)
 {
-    static const char ending[] = "_final.weights";
-    size_t length = strlen(filename), cut = sizeof ending - 1;
-    if (length <= cut || strcmp(filename + length - cut, ending)) return PRUNE_OK;
-    char *base = strndup(filename, length - cut), *cfg = base ? prune_path_with(base, "_compact.cfg") : NULL;
-    char *weights = base ? prune_path_with(base, "_compact.weights") : NULL;
+    char *base = base_of_final(coupled, filename);
+    if (!base) return PRUNE_OK;
+    char *cfg = prune_path_with(base, "_compact.cfg"), *weights = prune_path_with(base, "_compact.weights");
     int code = cfg && weights ? prune_compact_files(stderr, coupled->cfg.path, filename, cfg, weights, 0) : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     if (!code) prune_note("the pruned network is %s with %s", cfg, weights);
     free(base);

@@ -1,6 +1,6 @@
 // opencv_outputs.cpp - prints what a network gives in OpenCV's DNN module, one number a line
 //
-// opencv_outputs <cfg> <weights>: all outputs that no layer reads, after a line "blob <n>" each, for the image that darknet_outputs.c makes. Status 3:
+// opencv_outputs <cfg> <weights>: all outputs that no layer reads, after a line "blob <n>" each, for the first image of outputs.c. Status 3:
 // OpenCV does not read that cfg.
 #include <cstdio>
 #include <opencv2/dnn.hpp>

@@ -118,22 +118,22 @@ bytes=$(stat -c %s "$W")
         printf "${4-$net}$3" >"$S/bad.cfg"
         bad "cfg: $1" "$2" "$S/bad.cfg" "$W" $F
     }
-    bad_cfg "a route forwards" "layers=2 is layer 2" "$conv[route]\nlayers=2\n${conv}[softmax]\n"
-    bad_cfg "a route to itself" "layers=1 is layer 1" "$conv[route]\nlayers=1\n[softmax]\n"
-    bad_cfg "a route before the first layer" "is layer -8" "$conv[route]\nlayers=-9\n[softmax]\n"
-    bad_cfg "a route of nothing" "layer 1 [route]" "$conv[route]\n[softmax]\n"
-    bad_cfg "a shortcut forwards" "from=3 is layer 3" "$conv[shortcut]\nfrom=3\n${conv}[softmax]\n"
-    bad_cfg "a shortcut before the first layer" "from=-3" "$conv[shortcut]\nfrom=-3\n[softmax]\n"
-    bad_cfg "an index beyond all ints" "layer 1 [route]" "$conv[route]\nlayers=99999999999999999999\n[softmax]\n"
+    bad_cfg "a route forwards" "layers=2 is layer 2" "${conv}[route]\nlayers=2\n${conv}[softmax]\n"
+    bad_cfg "a route to itself" "layers=1 is layer 1" "${conv}[route]\nlayers=1\n[softmax]\n"
+    bad_cfg "a route before the first layer" "is layer -8" "${conv}[route]\nlayers=-9\n[softmax]\n"
+    bad_cfg "a route of nothing" "layer 1 [route]" "${conv}[route]\n[softmax]\n"
+    bad_cfg "a shortcut forwards" "from=3 is layer 3" "${conv}[shortcut]\nfrom=3\n${conv}[softmax]\n"
+    bad_cfg "a shortcut before the first layer" "from=-3" "${conv}[shortcut]\nfrom=-3\n[softmax]\n"
+    bad_cfg "an index beyond all ints" "layer 1 [route]" "${conv}[route]\nlayers=99999999999999999999\n[softmax]\n"
     bad_cfg "groups that do not divide" "layer 0 [convolutional]" '[convolutional]\nfilters=4\ngroups=2\n[softmax]\n'
     bad_cfg "no filters" "filters=0" '[convolutional]\nfilters=0\n[softmax]\n'
     bad_cfg "filters below 0" "filters=-4" '[convolutional]\nfilters=-4\n[softmax]\n'
     bad_cfg "too many filters" "layer 0 [convolutional]" '[convolutional]\nfilters=999999999\n[softmax]\n'
     bad_cfg "a filter of a size beyond all memory" "layer 0 [convolutional]" '[convolutional]\nfilters=4\nsize=2000000000\n[softmax]\n'
     bad_cfg "no stride" "stride=0" '[convolutional]\nfilters=4\nstride=0\n[softmax]\n'
-    bad_cfg "no width" "[net]" "$conv[softmax]\n" '[net]\nwidth=0\nheight=8\nchannels=3\n'
-    bad_cfg "a huge width" "[net]" "$conv[softmax]\n" '[net]\nwidth=90000000\nheight=90000000\nchannels=3\n'
-    bad_cfg "no [net]" "[net]" "$conv[softmax]\n" ''
+    bad_cfg "no width" "[net]" "${conv}[softmax]\n" '[net]\nwidth=0\nheight=8\nchannels=3\n'
+    bad_cfg "a huge width" "[net]" "${conv}[softmax]\n" '[net]\nwidth=90000000\nheight=90000000\nchannels=3\n'
+    bad_cfg "no [net]" "[net]" "${conv}[softmax]\n" ''
     bad_cfg "nothing but [net]" "bad.cfg" "" "$net"
     bad_cfg "a pruning key that is none" "prune_frob" "[convolutional]\nbatch_normalize=1\nfilters=16\nsize=5\nstride=2\npad=1\n[convolutional]\nfilters=24\nsize=3\nstride=2\npad=1\n[connected]\noutput=30\n[connected]\noutput=10\n[softmax]\n" '[net]\nwidth=28\nheight=28\nchannels=1\nprune_frob=1\n'
 
