@@ -97,7 +97,7 @@ bad_cfg() {
 bad_cfg "unknown pruning key" "bad.cfg:8: prune_sparsety" 's/prune_sparsity=.9/prune_sparsety=.9/'
 bad_cfg "key out of range" "bad.cfg:8: prune_sparsity=1.5" 's/prune_sparsity=.9/prune_sparsity=1.5/'
 bad_cfg "unknown rule" "prune_rule=best: must be none | gradient | restore | shadow" 's/prune_sparsity=.9/prune_rule=best/'
-bad_cfg "criterion of a later version" "prune_criterion=taylor: must be magnitude" 's/prune_sparsity=.9/prune_criterion=taylor/'
+bad_cfg "criterion for filters alone" "criterion=taylor does not go with granularity=weight: must be magnitude" 's/prune_sparsity=.9/prune_criterion=taylor/'
 bad_cfg "pruning key twice" "given twice" 's/prune_sparsity=.9/&\n&/'
 bad_cfg "layer key out of range" "prune_sparsity=2" '0,/output=12/s//output=12\nprune_sparsity=2/'
 bad_cfg "unknown layer key" "prune_steps" '0,/output=12/s//output=12\nprune_steps=2/'
