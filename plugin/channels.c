@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_CHANNELS = 1 << 24 };  /* over all layers; Darknet's largest networks have a hundredth of that */
+
 struct builder {
     struct prune_channels *channels;
     const struct prune_graph *graph;
@@ -133,14 +135,13 @@ static void reorg(struct builder *builder, int layer, const int *in, int n_in, i
 {
     static const char *const others[] = { "flatten", "extra", NULL };
     const struct prune_node *node = &builder->graph->nodes[layer];
-    int area = node->stride * node->stride;     /* divides n_in: the graph has checked it */
     if (any_key(builder, node, others)) {
         pin(builder, in, n_in, PRUNE_PIN_SPATIAL, layer);
         fresh(builder, out, n_out);
         pin(builder, out, n_out, PRUNE_PIN_SPATIAL, layer);
         return;
     }
-    int blocks = n_in / area;
+    int area = node->stride * node->stride, blocks = n_in / area;       /* divides n_in: the graph has checked it */
     if (node->reverse) {
         for (int i = 0; i < n_in; i++) join(builder, in[i % blocks], in[i]);
         memcpy(out, in, (size_t)n_out * sizeof *out);
@@ -186,7 +187,7 @@ static void add_layer(struct builder *builder, int layer)
         fresh(builder, out, n_out);
         break;
     case PRUNE_BATCHNORM:
-    case PRUNE_MAXPOOL:                         /* maxpool_depth makes fewer channels than it reads */
+    case PRUNE_MAXPOOL:
     case PRUNE_AVGPOOL:
     case PRUNE_LOCAL_AVGPOOL:
     case PRUNE_DROPOUT:
@@ -195,7 +196,8 @@ static void add_layer(struct builder *builder, int layer)
     case PRUNE_ACTIVATION:
     case PRUNE_LOGISTIC:
     case PRUNE_EMPTY:
-        pass(builder, layer, in, n_in, out, n_out, PRUNE_PIN_SPATIAL);
+        if (key_is_set(builder, node, "maxpool_depth")) opaque(builder, layer, in, n_in, out, n_out, PRUNE_PIN_SPATIAL);
+        else pass(builder, layer, in, n_in, out, n_out, PRUNE_PIN_SPATIAL);
         break;
     case PRUNE_NORMALIZATION:
     case PRUNE_L2NORM:
@@ -468,7 +470,7 @@ static int allocate(struct builder *builder)
         if (!channels->group[i]) return PRUNE_ERR_NOMEM;
         ids += (size_t)channels->n_channels[i];
     }
-    if (ids > INT32_MAX / 2) return PRUNE_ERR_NOMEM;
+    if (ids > MOST_CHANNELS) return PRUNE_ERR_RANGE;
     builder->parent = malloc((ids + 1) * sizeof *builder->parent);
     builder->pin = calloc(ids + 1, 1);
     builder->pin_layer = calloc(ids + 1, sizeof *builder->pin_layer);
@@ -483,7 +485,7 @@ int prune_channels_build(struct prune_channels *channels, const struct prune_gra
     struct builder builder = { .channels = channels, .graph = graph };
     int code = allocate(&builder);
     if (code) {
-        prune_fail(code, "%s: out of memory for its channels", graph->cfg->path);
+        prune_fail(code, code == PRUNE_ERR_RANGE ? "%s: more channels than can be looked after" : "%s: out of memory for its channels", graph->cfg->path);
         goto done;
     }
     fresh(&builder, channels->input, channels->n_input);

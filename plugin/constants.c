@@ -78,24 +78,24 @@ static const struct prune_constant *outputs_of(const struct prune_values *values
 
 enum sight { NEVER, SOMETIMES, ALWAYS };        /* a tap lies inside of the input, not on its padding */
 
-static enum sight sight_along(int n_in, int n_out, int stride, int first)
+static enum sight sight_along(int n_in, int64_t n_out, int stride, int64_t first)
 {
-    int64_t last = first + (int64_t)(n_out - 1) * stride;
-    int64_t start = first < 0 ? first + ((int64_t)-first + stride - 1) / stride * stride : first;   /* the first place that is not before the input */
+    int64_t last = first + (n_out - 1) * stride;
+    int64_t start = first < 0 ? first + (-first + stride - 1) / stride * stride : first;   /* the first place that is not before the input */
     if (start >= n_in || start > last) return NEVER;
     return first >= 0 && last < n_in ? ALWAYS : SOMETIMES;
 }
 
-static int places_along(int n_in, int pad, int reach, int stride)
+static int64_t places_along(int n_in, int pad, int64_t reach, int stride)
 {
-    return (int)(((int64_t)n_in + 2 * (int64_t)pad - reach) / stride + 1);
+    return ((int64_t)n_in + 2 * (int64_t)pad - reach) / stride + 1;
 }
 
 static enum sight tap_sight(const struct prune_node *node, int tap)
 {
     int stride_x = node->antialiasing ? 1 : node->stride_x, stride_y = node->antialiasing ? 1 : node->stride_y;
-    int first_x = tap % node->size * node->dilation - node->pad, first_y = tap / node->size * node->dilation - node->pad;
-    int reach = (node->size - 1) * node->dilation + 1;
+    int64_t dilation = node->dilation, reach = (node->size - 1) * dilation + 1;
+    int64_t first_x = tap % node->size * dilation - node->pad, first_y = tap / node->size * dilation - node->pad;
     enum sight x = sight_along(node->w, places_along(node->w, node->pad, reach, stride_x), stride_x, first_x);
     enum sight y = sight_along(node->h, places_along(node->h, node->pad, reach, stride_y), stride_y, first_y);
     return x < y ? x : y;
@@ -329,7 +329,7 @@ static void layer_values(struct prune_values *values, int layer)
     struct prune_constant *out = values->of[layer + 1];
     struct prune_rows rows;
     int n_in, n_out = channels->n_channels[layer];
-    int area = node->kind == PRUNE_REORG && !key_is_set(channels->graph, node, "flatten") ? node->stride * node->stride : 0;
+    int area = node->kind == PRUNE_REORG && node->out_c > 0 && !key_is_set(channels->graph, node, "flatten") ? node->stride * node->stride : 0;
     prune_channels_in(channels, layer, &n_in);
     int has_rows = prune_rows_of(&rows, channels, layer);
     if (node->kind == PRUNE_CONVOLUTIONAL && (key_is_set(channels->graph, node, "xnor") || key_is_set(channels->graph, node, "bin_output"))) has_rows = 0;

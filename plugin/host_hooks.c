@@ -128,8 +128,10 @@ static void describe(struct prune *prune)
     }
     for (int g = 0; prune->coupled && g < prune->coupled->channels.n_groups; g++) {
         const struct prune_group *group = &prune->coupled->channels.groups[g];
-        const int32_t facts[] = { group->pin != PRUNE_FREE, group->family, group->n_members };
-        sum = (uint32_t)crc32(sum, (const unsigned char *)facts, sizeof facts);
+        char facts[96];
+        int length = snprintf(facts, sizeof facts, "%d %d %d %a;", group->pin != PRUNE_FREE, group->family, group->n_members,
+                              (double)prune->coupled->channels.families[group->family].limit);
+        sum = (uint32_t)crc32(sum, (const unsigned char *)facts, (uInt)length);
     }
     size_t used = strlen(line);
     snprintf(line + used, sizeof prune->state.settings - used, " layers=%08x", sum);

@@ -55,6 +55,7 @@ int prune_live_open(struct prune_live *live, const struct prune_model *model, co
     live->updates = calloc((size_t)live->net->n + 1, sizeof *live->updates);
     if (!live->params || !live->updates) code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     for (int i = 0; !code && i < live->net->n; i++) prune_view_layer(&live->net->layers[i], &live->params[i], &live->updates[i]);
+    if (!code && live->detector && live->net->c != 3) code = prune_fail(PRUNE_ERR_UNSUPPORTED, "%s takes %d channels, and a detector's images have 3", cfg->path, live->net->c);
     if (!code && !live->detector) code = prune_batches_open(&live->batches, live->net, &live->data, &live->images, training, 1);
 done:
     if (code) prune_live_free(live);

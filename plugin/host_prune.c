@@ -91,6 +91,7 @@ static int parse_words(struct options *options, int argc, char **argv, int compa
 /* The network's prunable matrices as tensors on the file's floats. What training would need beside them is one empty array for all. */
 static int make_tensors(const struct prune_model *model, const struct prune_settings *settings, struct prune_tensor *tensors, int *n_tensors, float **scratch)
 {
+    static const char *const binary[] = { "xnor", "binary", "bin_output", NULL };
     size_t largest = 0;
     for (int i = 0; i < model->graph.n_nodes; i++)
         if (model->graph.nodes[i].n_weights > largest) largest = model->graph.nodes[i].n_weights;
@@ -102,6 +103,11 @@ static int make_tensors(const struct prune_model *model, const struct prune_sett
         int convolutional = node->kind == PRUNE_CONVOLUTIONAL;
         if ((!convolutional && node->kind != PRUNE_CONNECTED) || !node->n_floats) continue;
         if (!prune_settings_layer(node->section, &tensor->limit)) continue;
+        for (int k = 0; binary[k]; k++) {
+            int value;
+            if (!prune_cfg_int(&model->cfg, node->section, binary[k], 0, &value) && value)
+                return prune_cfg_fail(PRUNE_ERR_UNSUPPORTED, &model->cfg, node->section, binary[k], "binary weights cannot be pruned (a zero becomes -mean): prune=0 leaves the layer out");
+        }
         *n_tensors += 1;
         tensor->name = node->section->kind;
         tensor->layer = i;

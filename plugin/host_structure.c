@@ -51,12 +51,29 @@ static int open_coupled(struct prune_coupled *coupled, const network *net, const
     return coupled->groups ? PRUNE_OK : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
 }
 
+/* A budget that cannot be reached is refused before the training, not in the middle of it. */
+static int check_budget(const struct prune_coupled *coupled, const struct prune_settings *settings)
+{
+    struct prune_budget budget = { .kind = PRUNE_OF_CHANNELS, .keep = 1 - prune_settings_removed(settings), .scope = settings->scope, .round = settings->round };
+    size_t groups = (size_t)coupled->channels.n_groups + 1;
+    struct prune_size size;
+    uint8_t *removed = calloc(groups, 1);
+    double *scores = calloc(groups, sizeof *scores);
+    if (settings->macs > 0) budget.kind = PRUNE_OF_MACS;
+    else if (settings->weights > 0) budget.kind = PRUNE_OF_WEIGHTS;
+    int code = removed && scores ? prune_budget_choose(&coupled->channels, scores, &budget, NULL, removed, &size) : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    free(removed);
+    free(scores);
+    return code;
+}
+
 int prune_coupled_attach(struct prune *prune, const network *net, const char *cfg_path)
 {
     prune->coupled = calloc(1, sizeof *prune->coupled);
     if (!prune->coupled) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     struct prune_coupled *coupled = prune->coupled;
     int code = open_coupled(coupled, net, cfg_path);
+    if (!code) code = check_budget(coupled, &prune->settings);
     if (!code && prune->settings.rule != PRUNE_NONE) code = prune_structure_remember(&coupled->structure);
     if (code) return code;
     for (int i = 0; i < net->n; i++) add_memory(prune, i, &coupled->graph.nodes[i], (size_t)coupled->channels.n_channels[i]);
@@ -106,8 +123,11 @@ int prune_coupled_step(struct prune *prune, network *net, int t, struct prune_st
     int looks = prune->settings.criterion == PRUNE_APOZ || prune->settings.criterion == PRUNE_ENTROPY, code = PRUNE_OK;
     float **outputs = calloc((size_t)net->n + 1, sizeof *outputs);
     if (!outputs) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
-    for (int i = 0; i < net->n; i++) outputs[i] = net->layers[i].output;
-    if (looks) {
+    for (int i = 0; i < net->n; i++)
+        outputs[i] = (size_t)net->layers[i].outputs == coupled->graph.nodes[i].outputs ? net->layers[i].output : NULL;
+    for (int i = 0; looks && i < net->n; i++)   /* random=1 has resized the network: other places, and perhaps fewer than the cfg says */
+        if (!outputs[i]) code = prune_fail(PRUNE_ERR_UNSUPPORTED, "criteria apoz and entropy do not go with random=1 in a training, which changes the layers' sizes");
+    if (looks && !code) {
         code = prune_observed_open(&observed, &coupled->channels, (size_t)net->batch);
         if (!code) prune_observed_add(&observed, outputs, net->batch);
     }

@@ -318,7 +318,7 @@ enum prune_granularity { PRUNE_WEIGHT, PRUNE_KERNEL, PRUNE_FILTER, PRUNE_CHANNEL
 struct prune_settings {
     int configured;             /* some prune_* key of [net] or option was given */
     int layer_limits;           /* some layer has a prune_sparsity of its own */
-    unsigned given;             /* which rows of the table in settings.c: some defaults depend on the granularity */
+    unsigned given, from_cfg;   /* which rows of the table in settings.c, and of them those that the cfg gave: some defaults depend on the granularity */
     float sparsity;             /* s_max in [0,1): final fraction of zeros among prunable weights; filter, channel: of free channels that are gone */
     float weights, macs;        /* filter, channel: share of all weights, or MACs, that stays, in place of sparsity; 0: not given */
     int steps;                  /* T, 1..10000 */

@@ -212,6 +212,7 @@ int prune_settings_from_cfg(struct prune_settings *settings, const struct prune_
             if (code) return code;
         }
     }
+    settings->from_cfg = settings->given;
     return PRUNE_OK;
 }
 
@@ -223,6 +224,31 @@ int prune_settings_layer(const struct prune_section *section, float *limit)
     return !prune || *prune != '0';
 }
 
+/* Takes back what the cfg says of these keys. */
+static void forget_cfg(struct prune_settings *settings, const char *const *names)
+{
+    struct prune_settings defaults;
+    prune_settings_default(&defaults);
+    for (; *names; names++) {
+        const struct setting *row = find_row(*names);
+        unsigned bit = 1U << (row - table);
+        if (!(settings->from_cfg & bit)) continue;
+        memcpy((char *)settings + row->offset, (const char *)&defaults + row->offset, sizeof(int));     /* all fields have that size */
+        settings->given &= ~bit;
+        settings->from_cfg &= ~bit;
+    }
+}
+
+/* An option that gives the budget, or another granularity, stands in place of what the cfg says with other keys. */
+static void override_cfg(struct prune_settings *settings, const char *name)
+{
+    static const char *const budgets[] = { "sparsity", "weights", "macs", NULL };
+    static const char *const of_granularity[] = { "weights", "macs", "round", "criterion", "scope", "rule", "order", NULL };
+    for (int i = 0; budgets[i]; i++)
+        if (!strcmp(budgets[i], name)) forget_cfg(settings, budgets);
+    if (!strcmp(name, "granularity")) forget_cfg(settings, of_granularity);
+}
+
 int prune_settings_option(struct prune_settings *settings, const char *name, const char *value)
 {
     const struct setting *row = find_row(name);
@@ -230,7 +256,10 @@ int prune_settings_option(struct prune_settings *settings, const char *name, con
     if (!value) return prune_fail(PRUNE_ERR_USAGE, "-%s needs a value", name);
     char where[64];
     snprintf(where, sizeof where, "-%s", name);
-    return set_value(settings, row, where, value) ? PRUNE_ERR_USAGE : 1;
+    if (set_value(settings, row, where, value)) return PRUNE_ERR_USAGE;
+    settings->from_cfg &= ~(1U << (row - table));
+    override_cfg(settings, name);
+    return 1;
 }
 
 void prune_settings_default_end(struct prune_settings *settings, int max_batches)

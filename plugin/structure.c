@@ -40,6 +40,7 @@ static int has_nonzero(float *to, const float *from, size_t n)
 
 static int visit_at(visit call, float *to, const float *from, size_t at, size_t n)
 {
+    if (call == copy && !from) return 0;        /* rule none remembers nothing */
     return to ? call(to + at, from ? from + at : NULL, n) : 0;
 }
 
@@ -70,14 +71,16 @@ static int visit_member(const struct prune_channels *channels, struct prune_memb
     return any | visit_at(call, to->variances, from->variances, i, 1);
 }
 
-static void visit_group(struct prune_structure *structure, int group, visit call, const struct prune_params *to, const struct prune_params *from)
+static int visit_group(struct prune_structure *structure, int group, visit call, const struct prune_params *to, const struct prune_params *from)
 {
     const struct prune_params none = { 0 };
+    int any = 0;
     const struct prune_group *g = &structure->channels->groups[group];
     for (int i = 0; i < g->n_members; i++) {
         struct prune_member member = structure->channels->members[g->first_member + i];
-        visit_member(structure->channels, member, call, &to[member.layer], from ? &from[member.layer] : &none);
+        any |= visit_member(structure->channels, member, call, &to[member.layer], from ? &from[member.layer] : &none);
     }
+    return any;
 }
 
 /* ------------------------------------------------------------------------------------------------------- open, free -- */
@@ -249,7 +252,8 @@ static void apply(struct prune_structure *structure, const uint8_t *next, struct
             visit_group(structure, g, copy, structure->memory, structure->params);
             done->pruned++;
         } else {
-            visit_group(structure, g, copy, structure->params, structure->memory);
+            if (visit_group(structure, g, has_nonzero, structure->memory, NULL))       /* not if it came silent */
+                visit_group(structure, g, copy, structure->params, structure->memory);
             visit_group(structure, g, clear, structure->memory, NULL);
             visit_group(structure, g, clear, structure->updates, NULL);
             done->recovered++;

@@ -436,6 +436,25 @@ static void granularity_decides_defaults(void **state)
     assert_true(s.sparsity == 0.9F);
 }
 
+static void an_option_overrides_the_cfg(void **state)
+{
+    (void)state;
+    struct prune_settings s = defaults();
+    char fault[1000];
+    assert_int_equal(from_text("[net]\nprune_granularity=filter\nprune_macs=.5\nprune_round=4\n", &s, fault, sizeof fault), PRUNE_OK);
+    assert_int_equal(prune_settings_option(&s, "sparsity", ".3"), 1);   /* another budget */
+    assert_int_equal(prune_settings_resolve(&s), PRUNE_OK);
+    assert_true(s.macs == 0 && s.sparsity == 0.3F);
+    assert_int_equal(s.round, 4);
+    s = defaults();
+    assert_int_equal(from_text("[net]\nprune_granularity=filter\nprune_macs=.5\nprune_round=4\n", &s, fault, sizeof fault), PRUNE_OK);
+    assert_int_equal(prune_settings_option(&s, "granularity", "weight"), 1);    /* for which macs and round mean nothing */
+    assert_int_equal(prune_settings_resolve(&s), PRUNE_OK);
+    assert_int_equal(s.round, 8);
+    assert_int_equal(s.granularity, PRUNE_WEIGHT);
+    assert_true(s.macs == 0 && s.sparsity == 0.9F);
+}
+
 static void what_does_not_go_with_a_granularity(void **state)
 {
     (void)state;
@@ -484,6 +503,7 @@ int main(void)
         cmocka_unit_test(an_order_needs_two_steps),
         cmocka_unit_test(the_line_is_stable),
         cmocka_unit_test(granularity_decides_defaults),
+        cmocka_unit_test(an_option_overrides_the_cfg),
         cmocka_unit_test(what_does_not_go_with_a_granularity),
         cmocka_unit_test(help_tells_every_key),
     };
