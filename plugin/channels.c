@@ -171,6 +171,16 @@ static void opaque(struct builder *builder, int layer, const int *in, int n_in, 
     pin(builder, out, n_out, why, layer);
 }
 
+/* A tracker's [yolo] cuts the channels of another layer into one slice per box. */
+static void pin_embedding(struct builder *builder, int layer)
+{
+    const struct prune_node *node = &builder->graph->nodes[layer];
+    int at = layer;
+    if (prune_cfg_int(builder->graph->cfg, node->section, "embedding_layer", layer, &at)) return;
+    if (at < 0) at += layer;
+    if (at >= 0 && at < layer) pin(builder, builder->channels->group[at], builder->channels->n_channels[at], PRUNE_PIN_HEAD, layer);
+}
+
 static void add_layer(struct builder *builder, int layer)
 {
     const struct prune_node *node = &builder->graph->nodes[layer];
@@ -234,6 +244,7 @@ static void add_layer(struct builder *builder, int layer)
     case PRUNE_ISEG:
     case PRUNE_CONTRASTIVE:
         opaque(builder, layer, in, n_in, out, n_out, PRUNE_PIN_HEAD);
+        pin_embedding(builder, layer);
         break;
     case PRUNE_RNN:
     case PRUNE_GRU:

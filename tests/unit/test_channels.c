@@ -215,6 +215,7 @@ static void pins_have_reasons(void **state)
         { NET(8, 8, 3) CONV(4) "[convolutional]\nfilters=4\nsize=1\nactivation=leaky\nprune=0\n" TAIL, PRUNE_THIS_DARKNET, 1, PRUNE_PIN_EXEMPT, 1, "layer 1 [convolutional] has prune=0" },
         { NET(8, 8, 3) CONV(4) "[convolutional]\nfilters=4\nsize=1\nactivation=leaky\ndontsave=1\ndontload=1\n" TAIL, PRUNE_THIS_DARKNET, 0, PRUNE_PIN_UNSAVED, 1, "does not save" },
         { NET(8, 8, 3) CONV(4) CONV(24) "[yolo]\nclasses=3\nnum=3\nmask=0,1,2\nanchors=1,1,2,2,3,3\n", PRUNE_THIS_DARKNET, 1, PRUNE_PIN_HEAD, 2, "layer 2 [yolo] fixes their number" },
+        { NET(8, 8, 3) CONV(4) CONV(24) "[yolo]\nclasses=3\nnum=3\nmask=0,1,2\nanchors=1,1,2,2,3,3\nembedding_layer=0\n", PRUNE_ALEXEYAB, 0, PRUNE_PIN_HEAD, 2, "layer 2 [yolo] fixes their number" },
         { NET(8, 8, 3) CONV(4) CONV(5), PRUNE_THIS_DARKNET, 1, PRUNE_PIN_OUTPUT, 1, "layer 1 [convolutional] is the network's output" },
         { NET(8, 8, 3) CONV(8) "[reorg3d]\nstride=2\nreverse=1\n" CONV(4) TAIL, PRUNE_ALEXEYAB, 0, PRUNE_PIN_SPATIAL, 1, "layer 1 [reorg3d] moves" },
         { NET(8, 8, 3) CONV(4) "[convolutional]\nfilters=4\nsize=1\nactivation=normalize_channels\n" TAIL, PRUNE_ALEXEYAB, 1, PRUNE_PIN_NEIGHBOURS, 1, "layer 1 [convolutional] mixes" },
