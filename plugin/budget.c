@@ -46,16 +46,11 @@ static const char *const units[] = { "channels", "weights", "MACs" };
 
 /* ---------------------------------------------------------------------------------------------------------- amount -- */
 
-static int makes_channels(enum prune_kind kind)
-{
-    return kind == PRUNE_CONVOLUTIONAL || kind == PRUNE_DECONVOLUTIONAL || kind == PRUNE_CONNECTED || kind == PRUNE_LOCAL;
-}
-
 static uint64_t channels_of(const struct prune_channels *channels, const struct prune_group *group)
 {
     uint64_t n = 0;
     for (int i = 0; i < group->n_members; i++)
-        n += (uint64_t)makes_channels(channels->graph->nodes[channels->members[group->first_member + i].layer].kind);
+        n += (uint64_t)prune_kind_has_filters(channels->graph->nodes[channels->members[group->first_member + i].layer].kind);
     return n;
 }
 

@@ -224,6 +224,12 @@ int prune_cfg_int(const struct prune_cfg *cfg, const struct prune_section *secti
     return code;
 }
 
+int prune_cfg_is_set(const struct prune_cfg *cfg, const struct prune_section *section, const char *name)
+{
+    int value;
+    return !prune_cfg_int(cfg, section, name, 0, &value) && value;
+}
+
 int prune_cfg_float(const struct prune_cfg *cfg, const struct prune_section *section, const char *name, float fallback, float *value)
 {
     double number = (double)fallback;

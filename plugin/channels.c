@@ -60,16 +60,10 @@ static void fresh(struct builder *builder, int *ids, int n)
 
 /* ---------------------------------------------------------------------------------------------------------- layers -- */
 
-static int key_is_set(const struct builder *builder, const struct prune_node *node, const char *name)
-{
-    int value;
-    return !prune_cfg_int(builder->graph->cfg, node->section, name, 0, &value) && value;
-}
-
 static int any_key(const struct builder *builder, const struct prune_node *node, const char *const *names)
 {
     for (; *names; names++)
-        if (key_is_set(builder, node, *names)) return 1;
+        if (prune_cfg_is_set(builder->graph->cfg, node->section, *names)) return 1;
     return 0;
 }
 
@@ -206,7 +200,7 @@ static void add_layer(struct builder *builder, int layer)
     case PRUNE_ACTIVATION:
     case PRUNE_LOGISTIC:
     case PRUNE_EMPTY:
-        if (key_is_set(builder, node, "maxpool_depth")) opaque(builder, layer, in, n_in, out, n_out, PRUNE_PIN_SPATIAL);
+        if (prune_cfg_is_set(builder->graph->cfg, node->section, "maxpool_depth")) opaque(builder, layer, in, n_in, out, n_out, PRUNE_PIN_SPATIAL);
         else pass(builder, layer, in, n_in, out, n_out, PRUNE_PIN_SPATIAL);
         break;
     case PRUNE_NORMALIZATION:
@@ -281,14 +275,9 @@ static int pin_outputs(struct builder *builder)
         for (int f = 0; f < graph->nodes[i].n_from; f++) read[graph->nodes[i].from[f]] = 1;
     }
     for (int i = 0; i < graph->n_nodes; i++)
-        if (!read[i] || key_is_set(builder, &graph->nodes[i], "truth")) pin(builder, builder->channels->group[i], builder->channels->n_channels[i], PRUNE_PIN_OUTPUT, i);
+        if (!read[i] || prune_cfg_is_set(graph->cfg, graph->nodes[i].section, "truth")) pin(builder, builder->channels->group[i], builder->channels->n_channels[i], PRUNE_PIN_OUTPUT, i);
     free(read);
     return PRUNE_OK;
-}
-
-static int makes_channels(enum prune_kind kind)
-{
-    return kind == PRUNE_CONVOLUTIONAL || kind == PRUNE_DECONVOLUTIONAL || kind == PRUNE_CONNECTED || kind == PRUNE_LOCAL;
 }
 
 static void pin_by_keys(struct builder *builder)
@@ -303,7 +292,7 @@ static void pin_by_keys(struct builder *builder)
             pin(builder, in, n_in, PRUNE_PIN_UNSAVED, i);
             pin(builder, out, n_out, PRUNE_PIN_UNSAVED, i);
         }
-        if (makes_channels(node->kind) && !prune_settings_layer(node->section, &limit)) pin(builder, out, n_out, PRUNE_PIN_EXEMPT, i);
+        if (prune_kind_has_filters(node->kind) && !prune_settings_layer(node->section, &limit)) pin(builder, out, n_out, PRUNE_PIN_EXEMPT, i);
     }
 }
 
@@ -312,7 +301,7 @@ static void pin_by_keys(struct builder *builder)
 /* Layers that have numbers of their own for each channel. */
 static int has_members(const struct prune_node *node)
 {
-    return makes_channels(node->kind) || node->kind == PRUNE_BATCHNORM || (node->kind == PRUNE_SHORTCUT && node->per_channel);
+    return prune_kind_has_filters(node->kind) || node->kind == PRUNE_BATCHNORM || (node->kind == PRUNE_SHORTCUT && node->per_channel);
 }
 
 /* From ids to groups: numbers the classes, writes them in the ids' place and gives each its reason. */
@@ -391,7 +380,7 @@ static int pin_constants(struct prune_channels *channels)
     for (int i = 1; i < graph->n_nodes; i++) {
         int n_in, takes = takes_constants(graph, i);
         const int *in = prune_channels_in(channels, i, &n_in);
-        if (!makes_channels(graph->nodes[i].kind) || is_depthwise(&graph->nodes[i])) continue;
+        if (!prune_kind_has_filters(graph->nodes[i].kind) || is_depthwise(&graph->nodes[i])) continue;
         for (int k = 0; k < n_in; k++) {
             struct prune_group *group = &channels->groups[in[k]];
             const struct prune_constant *constant = &values.of[i][k];
@@ -586,6 +575,6 @@ void prune_channels_size(const struct prune_channels *channels, const uint8_t *r
     for (int m = 0; m < channels->n_members; m++) {
         const struct prune_member *member = &channels->members[m];
         int group = channels->group[member->layer][member->channel];
-        size->channels += channels->groups[group].pin == PRUNE_FREE && !removed[group] && makes_channels(graph->nodes[member->layer].kind);
+        size->channels += channels->groups[group].pin == PRUNE_FREE && !removed[group] && prune_kind_has_filters(graph->nodes[member->layer].kind);
     }
 }

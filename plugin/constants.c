@@ -57,12 +57,6 @@ static struct prune_constant blurred(const struct prune_node *node, struct prune
     return in;
 }
 
-static int key_is_set(const struct prune_graph *graph, const struct prune_node *node, const char *name)
-{
-    int value;
-    return !prune_cfg_int(graph->cfg, node->section, name, 0, &value) && value;  /* the graph has checked that it is a number */
-}
-
 static double real_key(const struct prune_graph *graph, const struct prune_node *node, const char *name)
 {
     float value;
@@ -307,7 +301,7 @@ static struct prune_constant passed(const struct prune_values *values, int layer
     case PRUNE_EMPTY:
         return in[i];
     case PRUNE_CROP:                            /* makes -1..1 of 0..1 */
-        return key_is_set(graph, node, "noadjust") ? in[i] : scaled(in[i], 2, -1);
+        return prune_cfg_is_set(graph->cfg, node->section, "noadjust") ? in[i] : scaled(in[i], 2, -1);
     case PRUNE_UPSAMPLE:
         return scaled(in[i], real_key(graph, node, "scale") * (node->reverse ? (double)node->stride * (double)node->stride : 1), 0);
     case PRUNE_ACTIVATION:
@@ -329,10 +323,10 @@ static void layer_values(struct prune_values *values, int layer)
     struct prune_constant *out = values->of[layer + 1];
     struct prune_rows rows;
     int n_in, n_out = channels->n_channels[layer];
-    int area = node->kind == PRUNE_REORG && node->out_c > 0 && !key_is_set(channels->graph, node, "flatten") ? node->stride * node->stride : 0;
+    int area = node->kind == PRUNE_REORG && node->out_c > 0 && !prune_cfg_is_set(channels->graph->cfg, node->section, "flatten") ? node->stride * node->stride : 0;
     prune_channels_in(channels, layer, &n_in);
     int has_rows = prune_rows_of(&rows, channels, layer);
-    if (node->kind == PRUNE_CONVOLUTIONAL && (key_is_set(channels->graph, node, "xnor") || key_is_set(channels->graph, node, "bin_output"))) has_rows = 0;
+    if (node->kind == PRUNE_CONVOLUTIONAL && (prune_cfg_is_set(channels->graph->cfg, node->section, "xnor") || prune_cfg_is_set(channels->graph->cfg, node->section, "bin_output"))) has_rows = 0;
     for (int i = 0; i < n_out; i++) {
         out[i] = varies;
         if (values->assumed && (has_rows || node->kind == PRUNE_BATCHNORM)) {

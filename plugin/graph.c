@@ -85,6 +85,11 @@ static const struct foreign_key {
 };
 enum { N_FOREIGN_KEYS = sizeof foreign_keys / sizeof *foreign_keys };
 
+int prune_kind_has_filters(enum prune_kind kind)
+{
+    return kind == PRUNE_CONVOLUTIONAL || kind == PRUNE_DECONVOLUTIONAL || kind == PRUNE_CONNECTED || kind == PRUNE_LOCAL;
+}
+
 const char *prune_kind_name(enum prune_kind kind)
 {
     return (int)kind < 0 || (int)kind >= N_KINDS ? kinds[PRUNE_UNKNOWN].name : kinds[kind].name;

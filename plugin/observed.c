@@ -11,8 +11,7 @@
 
 static int is_looked_at(const struct prune_channels *channels, int layer)
 {
-    enum prune_kind kind = channels->graph->nodes[layer].kind;
-    if (kind != PRUNE_CONVOLUTIONAL && kind != PRUNE_DECONVOLUTIONAL && kind != PRUNE_CONNECTED && kind != PRUNE_LOCAL) return 0;
+    if (!prune_kind_has_filters(channels->graph->nodes[layer].kind)) return 0;
     for (int i = 0; i < channels->n_channels[layer]; i++)
         if (channels->groups[channels->group[layer][i]].pin == PRUNE_FREE) return 1;
     return 0;

@@ -76,6 +76,9 @@ const char *prune_cfg_find(const struct prune_section *section, const char *name
 int prune_cfg_int(const struct prune_cfg *cfg, const struct prune_section *section, const char *name, int fallback, int *value);
 int prune_cfg_float(const struct prune_cfg *cfg, const struct prune_section *section, const char *name, float fallback, float *value);
 
+/* Whether a numeric key is there and not 0, for cfgs of which a graph was built: it has checked that it is a number. */
+int prune_cfg_is_set(const struct prune_cfg *cfg, const struct prune_section *section, const char *name);
+
 /* The numbers of a comma-separated value, all whole or all real, in a new array that the caller frees; NULL and 0 when the key is absent. */
 int prune_cfg_list(const struct prune_cfg *cfg, const struct prune_section *section, const char *name, int whole, double **values, int *n_values);
 
@@ -150,6 +153,9 @@ struct prune_graph {
 
 const char *prune_kind_name(enum prune_kind kind); /* "convolutional" */
 const char *prune_activation_name(enum prune_activation activation);
+
+/* Layers with filters or rows: convolutional, deconvolutional, connected, local. */
+int prune_kind_has_filters(enum prune_kind kind);
 
 /* f(x), as Darknet computes it, in double. */
 double prune_activate(enum prune_activation activation, double x);

@@ -49,12 +49,6 @@ static void add_convolution(struct matrices *matrices, size_t rows, size_t colum
     matrices->list[matrices->n++] = (struct matrix){ (1 + matrices->norm) * rows, rows, columns };
 }
 
-static int key_is_set(const struct prune_graph *graph, const struct prune_node *node, const char *name)
-{
-    int value;
-    return !prune_cfg_int(graph->cfg, node->section, name, 0, &value) && value;  /* the graph has checked that it is a number */
-}
-
 /* lstm: wf wi wg wo on the state, uf ui ug uo on the input; gru: wz wr wh on the state, uz ur uh on the input (AlexeyAB: the input's first). */
 static void list_gates(const struct prune_graph *graph, const struct prune_node *node, struct matrices *matrices)
 {
@@ -68,7 +62,7 @@ static void list_conv_lstm(const struct prune_graph *graph, const struct prune_n
 {
     size_t area = (size_t)node->size * (size_t)node->size, groups = (size_t)node->groups, filters = (size_t)node->filters;
     size_t state = filters / groups * area, input = (size_t)node->c / groups * area;
-    int bottleneck = key_is_set(graph, node, "bottleneck"), on_cell = key_is_set(graph, node, "peephole") ? 3 : 0;
+    int bottleneck = prune_cfg_is_set(graph->cfg, node->section, "bottleneck"), on_cell = prune_cfg_is_set(graph->cfg, node->section, "peephole") ? 3 : 0;
     for (int i = 0; i < on_cell; i++) add_convolution(matrices, filters, state);
     for (int i = 0; i < (bottleneck ? 1 : 4); i++) add_convolution(matrices, filters, bottleneck ? 2 * state : state);
     for (int i = 0; i < 4; i++) add_convolution(matrices, filters, input);
@@ -125,10 +119,10 @@ static int check_keys(const struct prune_graph *graph)
         int own = graph->dialect != PRUNE_ALEXEYAB; /* whose fork has no dontsave and no numload */
         int has_scales = node->batch_normalize && (node->kind == PRUNE_CONVOLUTIONAL || node->kind == PRUNE_DECONVOLUTIONAL || node->kind == PRUNE_CONNECTED);
         int filtered = node->kind == PRUNE_CONVOLUTIONAL || node->kind == PRUNE_DECONVOLUTIONAL;
-        int saves = !own || !key_is_set(graph, node, "dontsave"), loads = !key_is_set(graph, node, "dontload");
+        int saves = !own || !prune_cfg_is_set(graph->cfg, node->section, "dontsave"), loads = !prune_cfg_is_set(graph->cfg, node->section, "dontload");
         if (saves != loads) name = saves ? "dontload" : "dontsave";
-        else if (own && loads && filtered && key_is_set(graph, node, "numload")) name = "numload";
-        else if (loads && has_scales && key_is_set(graph, node, "dontloadscales")) name = "dontloadscales";
+        else if (own && loads && filtered && prune_cfg_is_set(graph->cfg, node->section, "numload")) name = "numload";
+        else if (loads && has_scales && prune_cfg_is_set(graph->cfg, node->section, "dontloadscales")) name = "dontloadscales";
         if (name)
             return prune_cfg_fail(PRUNE_ERR_UNSUPPORTED, graph->cfg, node->section, name,
                                   "with %s= Darknet loads other floats than it saves, so what a file holds cannot be told; remove the key", name);
@@ -275,7 +269,7 @@ int prune_weights_read(struct prune_weights *weights, const struct prune_graph *
         if (!node->n_floats) continue;
         struct matrices matrices;
         list_matrices(graph, node, &matrices);
-        int turn = is_connected(node->kind) ? is_transposed(weights) : node->kind == PRUNE_CONVOLUTIONAL && key_is_set(graph, node, "flipped");
+        int turn = is_connected(node->kind) ? is_transposed(weights) : node->kind == PRUNE_CONVOLUTIONAL && prune_cfg_is_set(graph->cfg, node->section, "flipped");
         float *matrix = at;
         for (int m = 0; m < matrices.n; m++) {
             matrix += matrices.list[m].skip;
