@@ -120,7 +120,8 @@ static void write_flipped(struct writer *writer, int layer, const float *weights
     int n_in;
     if (writer->channels) in = prune_channels_in(writer->channels, layer, &n_in);
     for (size_t column = 0; column < columns; column++, flush(writer)) {
-        if (in && writer->removed[in[column / area]]) continue;
+        int depthwise = node->groups > 1 && node->groups == node->c;   /* every filter reads a channel of its own */
+        if (in && !depthwise && writer->removed[in[column / area]]) continue;
         for (size_t row = 0; row < n; row++)
             if (!in || !goes(writer, layer, (int)row)) put(writer, weights + row * columns + column, 1);
     }
@@ -221,10 +222,21 @@ static int list_edits(const struct prune_channels *channels, const int *kept, st
 
 /* ---------------------------------------------------------------------------------------------------------- checks -- */
 
+/* The folder of a path that need not exist; returns its last part, or NULL if there is no such folder. */
+static const char *folder_of(const char *path, struct stat *info)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    int found = folder && !stat(folder, info);
+    free(folder);
+    return found ? slash ? slash + 1 : path : NULL;
+}
+
 static int is_same_file(const char *a, const char *b)
 {
     struct stat first, second;
-    if (!strcmp(a, b)) return 1;
+    const char *name = folder_of(a, &first), *other = folder_of(b, &second);
+    if (!strcmp(a, b) || (name && other && !strcmp(name, other) && first.st_dev == second.st_dev && first.st_ino == second.st_ino)) return 1;
     return !stat(a, &first) && !stat(b, &second) && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 

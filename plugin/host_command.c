@@ -160,6 +160,7 @@ static int report_command(int argc, char **argv)
         else words[n_words++] = argv[i];
     }
     if (n_words < 2 && !(groups && n_words == 1)) return prune_fail(PRUNE_ERR_USAGE, "report needs <cfg> <weights>, or <cfg> -groups");
+    if (groups && (json || svg)) return prune_fail(PRUNE_ERR_USAGE, "-groups is a table: it does not go with -json or -svg");
     int code = prune_model_open(&model, words[0], words[1]);
     if (code) return code;
     if (groups) code = prune_channels_print(stdout, &model.channels);

@@ -12,7 +12,7 @@
 
 struct options {
     const char *words[2];           /* cfg, weights */
-    const char *out, *masked, *data;
+    const char *out, *masked, *data, *budget;   /* budget: the option that gave one */
     struct prune_settings settings;
     long images, seed;
     int version1, limit_auto;
@@ -65,6 +65,7 @@ static int parse_option(struct options *options, const char *name, const char *v
         if (value && !strcmp(value, "auto")) return PRUNE_OK;
         return prune_fail(PRUNE_ERR_USAGE, "-limit %s: must be auto (for a limit of your own there is -sparsity)", value ? value : "(nothing)");
     }
+    if (!strcmp(name, "sparsity") || !strcmp(name, "weights") || !strcmp(name, "macs")) options->budget = name;
     int taken = prune_settings_option(&options->settings, name, value);
     if (taken == 0) return prune_fail(PRUNE_ERR_USAGE, "unknown option -%s (see darknet prune help)", name);
     return taken < 0 ? taken : PRUNE_OK;
@@ -276,13 +277,14 @@ int prune_once_command(int argc, char **argv)
     code = prune_settings_from_cfg(&options.settings, &model.cfg);
     if (!code) code = parse_words(&options, argc, argv, 0);
     if (!code) code = prune_settings_resolve(&options.settings);
+    if (!code && options.limit_auto && options.budget) code = prune_fail(PRUNE_ERR_USAGE, "-limit auto finds the budget, and -%s gives one: leave one of them out", options.budget);
     if (!code && !(folding.inexact_in = calloc((size_t)model.graph.n_nodes + 1, 1))) code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     if (!code) code = prune_model_once(&model, &options, &folding);
     if (!code && options.masked) code = prune_weights_write(&model.graph, &model.weights, options.masked, options.version1);
     if (!code && (code = prune_compact_write(&model.channels, &model.weights, model.removed, new_cfg, new_weights, options.version1)) && options.masked) unlink(options.masked);
     if (!code) {
         int channels = options.settings.granularity == PRUNE_FILTER || options.settings.granularity == PRUNE_CHANNEL;
-        code = channels ? prune_report_removed(stdout, &model, &folding) : report_zeros(&model);
+        code = channels ? prune_report_removed(stdout, &model, &folding, options.version1) : report_zeros(&model);
     }
     if (!code) code = said(new_cfg, new_weights);
 done:

@@ -19,7 +19,6 @@ struct bench {                      /* a network on which pruning is tried and t
     size_t images;
     float *saved;                   /* the weights as they were */
     double *scores;                 /* filter, channel: of the groups */
-    int *order;                     /* filter, channel: groups of free families, family by family, lowest score first */
     struct prune_scan scan;
 };
 
@@ -34,16 +33,6 @@ static void take_back(struct bench *bench)
 {
     memcpy(bench->model->weights.floats, bench->saved, bench->model->weights.n_floats * sizeof *bench->saved);
     memset(bench->model->removed, 0, (size_t)bench->model->channels.n_groups);
-}
-
-static int compare_groups(const void *x, const void *y, void *context)
-{
-    const struct bench *bench = context;
-    int a = *(const int *)x, b = *(const int *)y;
-    int first = bench->model->channels.groups[a].family, second = bench->model->channels.groups[b].family;
-    if (first != second) return first < second ? -1 : 1;
-    if (bench->scores[a] != bench->scores[b]) return bench->scores[a] < bench->scores[b] ? -1 : 1;
-    return (a > b) - (a < b);
 }
 
 /* The things that are tried one by one, with names. */
@@ -79,8 +68,7 @@ static int open_bench(struct bench *bench, struct prune_model *model, const stru
     set_batch_network(bench->live.net, bench->live.net->batch);
     bench->saved = malloc((model->weights.n_floats + 1) * sizeof *bench->saved);
     bench->scores = calloc(groups, sizeof *bench->scores);
-    bench->order = calloc(groups, sizeof *bench->order);
-    if (!bench->saved || !bench->scores || !bench->order) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    if (!bench->saved || !bench->scores) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     memcpy(bench->saved, model->weights.floats, model->weights.n_floats * sizeof *bench->saved);
     struct prune_evidence evidence = { .seed = 1 };
     if (by_channels(bench)) {
@@ -89,8 +77,6 @@ static int open_bench(struct bench *bench, struct prune_model *model, const stru
             return prune_fail(PRUNE_ERR_UNSUPPORTED, "scan and -limit auto rank by weights alone: criterion l1, l2, gamma, folded, fpgm or random");
         code = prune_criteria_score(criterion, options->settings->granularity, &model->channels, model->params, &evidence, bench->scores);
     }
-    for (int g = 0; g < model->channels.n_groups; g++) bench->order[g] = g;
-    qsort_r(bench->order, (size_t)model->channels.n_groups, sizeof *bench->order, compare_groups, bench);
     if (!code) code = list_units(bench);
     return code;
 }
@@ -101,28 +87,22 @@ static void close_bench(struct bench *bench)
     prune_scan_free(&bench->scan);
     free(bench->saved);
     free(bench->scores);
-    free(bench->order);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- try out -- */
-
-static void mark_family(struct bench *bench, int family, double share)
-{
-    const struct prune_channels *channels = &bench->model->channels;
-    int n = channels->families[family].n_groups, first = 0, gone = (int)(share * n);
-    if (gone > n - 1) gone = n - 1;
-    while (channels->groups[bench->order[first]].family != family) first++;
-    for (int i = 0; i < gone; i++) bench->model->removed[bench->order[first + i]] = 1;
-}
 
 /* Prunes the model by each unit's share. */
 static int prune_units(struct bench *bench, const double *shares, struct prune_folding *folding)
 {
     struct prune_model *model = bench->model;
     if (by_channels(bench)) {
-        for (int u = 0; u < bench->scan.n_units; u++) mark_family(bench, bench->scan.units[u].family, shares[u]);
+        struct prune_budget budget = { .kind = PRUNE_OF_CHANNELS, .keep = 1, .scope = PRUNE_LAYER, .round = bench->settings->round };
+        struct prune_size size;
+        for (int u = 0; u < bench->scan.n_units; u++) model->channels.families[bench->scan.units[u].family].limit = (float)shares[u];
+        int code = prune_budget_choose(&model->channels, bench->scores, &budget, NULL, model->removed, &size);
+        if (code) return code;
         prune_trap_avoid(&model->channels, model->removed);
-        int code = prune_fold(&model->channels, model->params, model->removed, folding);
+        code = prune_fold(&model->channels, model->params, model->removed, folding);
         if (!code) prune_silence(&model->channels, model->params, model->removed);
         return code;
     }
@@ -167,11 +147,21 @@ static int run_scan(struct bench *bench)
 
 /* ----------------------------------------------------------------------------------------------------------- limit -- */
 
+/* What has really gone of a unit: whole channels, rounded. */
+static double share_gone(const struct bench *bench, int unit, double share)
+{
+    const struct prune_channels *channels = &bench->model->channels;
+    int family = bench->scan.units[unit].family, gone = 0;
+    if (family < 0) return share;
+    for (int g = 0; g < channels->n_groups; g++) gone += channels->groups[g].family == family && bench->model->removed[g];
+    return (double)gone / channels->families[family].n_groups;
+}
+
 static int report_limit(const struct bench *bench, const double *shares, double top1)
 {
     const struct prune_scan *scan = &bench->scan;
     printf("top1 %.2f %% of %.2f %% with every layer at its own limit:\n", top1, scan->dense_top1);
-    for (int u = 0; u < scan->n_units; u++) printf("  layer %d %s: prune_sparsity=%.3f\n", scan->units[u].layer, scan->units[u].kind, shares[u]);
+    for (int u = 0; u < scan->n_units; u++) printf("  layer %d %s: prune_sparsity=%.3f\n", scan->units[u].layer, scan->units[u].kind, share_gone(bench, u, shares[u]));
     return PRUNE_OK;
 }
 

@@ -492,12 +492,14 @@ static int end_epoch(struct run *run, int iteration, struct prune_log_row *row)
     return PRUNE_OK;
 }
 
-/* SIGINT and SIGTERM stay blocked and are looked for between iterations, so that they never hit half an update. */
-static int stop_wanted(void)
+/* SIGINT and SIGTERM are noted, and looked for between iterations, so that they never hit half an update. Blocking them would not do: a BLAS thread that began before
+ * would take them. A handler can only leave word in a global. */
+static volatile sig_atomic_t stop_wanted;
+
+static void want_stop(int number)
 {
-    sigset_t pending;
-    sigpending(&pending);
-    return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM);
+    (void)number;
+    stop_wanted = 1;
 }
 
 static int train(struct run *run)
@@ -527,7 +529,7 @@ static int train(struct run *run)
             if (epoch_ends && (code = end_epoch(run, iteration, &row))) return code;
             if ((code = add_row(run, row))) return code;
         }
-        int stop = stop_wanted();
+        int stop = stop_wanted;
         if (epoch_ends || stop || (job->options.checkpoint && iteration % job->options.checkpoint == 0)) {
             if ((code = save_log(run))) return code;
             save(run, "_last.weights");
@@ -569,10 +571,7 @@ int prune_train_command(int argc, char **argv)
 {
     struct job job;
     struct run run = { .job = &job, .on_terminal = isatty(STDERR_FILENO) };
-    sigset_t stops;
-    sigemptyset(&stops);
-    sigaddset(&stops, SIGINT);
-    sigaddset(&stops, SIGTERM);
+    struct sigaction stop = { .sa_handler = want_stop, .sa_flags = SA_RESTART }, before[2];
     int code = job_open(&job, argc, argv, 1);
     if (code) goto done;
     const char *backup = job.options.backup ? job.options.backup : job.data.backup ? job.data.backup : "backup";
@@ -584,10 +583,12 @@ int prune_train_command(int argc, char **argv)
     else code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     free(name);
     if (code || (code = begin(&run))) goto done;
-    sigprocmask(SIG_BLOCK, &stops, NULL);
+    sigaction(SIGINT, &stop, &before[0]);
+    sigaction(SIGTERM, &stop, &before[1]);
     code = train(&run);
-    if (code) goto done;        /* a signal that asked for the end stays blocked: the status tells */
-    sigprocmask(SIG_UNBLOCK, &stops, NULL);
+    if (code) goto done;        /* the status tells of a signal that asked for the end */
+    sigaction(SIGINT, &before[0], NULL);
+    sigaction(SIGTERM, &before[1], NULL);
     code = finish(&run);
 done:
     free(run.rows);

@@ -73,7 +73,7 @@ static void print_folding(FILE *out, const struct prune_model *model, const stru
     fputc('\n', out);
 }
 
-int prune_report_removed(FILE *out, const struct prune_model *model, const struct prune_folding *folding)
+int prune_report_removed(FILE *out, const struct prune_model *model, const struct prune_folding *folding, int version1)
 {
     const struct prune_graph *graph = &model->graph;
     struct prune_size whole, left;
@@ -92,7 +92,7 @@ int prune_report_removed(FILE *out, const struct prune_model *model, const struc
     print_ratio(out, "channels", whole.channels, left.channels);
     print_ratio(out, "weights", whole.weights, left.weights);
     print_ratio(out, "MACs", whole.macs, left.macs);
-    print_ratio(out, "file bytes", model->weights.header_bytes + 4 * whole.floats, model->weights.header_bytes + 4 * left.floats);
+    print_ratio(out, "file bytes", model->weights.header_bytes + 4 * whole.floats, (version1 ? 16 : model->weights.header_bytes) + 4 * left.floats);
     print_folding(out, model, folding);
     code = prune_report_written(out);
 done:
@@ -112,7 +112,7 @@ int prune_compact_files(FILE *out, const char *cfg_path, const char *weights_pat
     code = prune_dead(&model.channels, model.params, model.removed, &folding);
     if (!code) prune_trap_avoid(&model.channels, model.removed);        /* what it keeps is silent */
     if (!code) code = prune_compact_write(&model.channels, &model.weights, model.removed, new_cfg, new_weights, version1);
-    if (!code) code = prune_report_removed(out, &model, &folding);
+    if (!code) code = prune_report_removed(out, &model, &folding, version1);
     prune_model_free(&model);
     return code;
 }

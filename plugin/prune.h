@@ -596,7 +596,8 @@ int prune_structure_agrees(const struct prune_structure *structure);
 void prune_structure_hold(struct prune_structure *structure);
 
 /* Step t: some groups come back (rule restore: those whose score, when they went, is above that of the weakest of their family that would stay by 1.1/0.9; at most
- * rho_t of the groups that stay), then the lowest scores go until the budget of this step is met. Counts groups. */
+ * rho_t of the groups that stay), then the lowest scores go until the budget of this step is met. After the last step, with rule restore, as many come back as still fit
+ * the budget: earlier steps may have taken more than it asks for, since channels go in whole chunks. Counts groups. */
 int prune_structure_step(struct prune_structure *structure, const struct prune_settings *settings, int t, const struct prune_evidence *evidence, struct prune_step *done);
 
 /* The share of channels, weights or MACs, whichever the settings' budget is in, that is gone now. */
@@ -649,7 +650,7 @@ char *prune_path_with(const char *weights_path, const char *ending);
 int prune_compact_files(FILE *out, const char *cfg_path, const char *weights_path, const char *new_cfg, const char *new_weights, int version1);
 
 /* What a model loses: layers with fewer channels, and the totals before and after; with what folding could not do. */
-int prune_report_removed(FILE *out, const struct prune_model *model, const struct prune_folding *folding);
+int prune_report_removed(FILE *out, const struct prune_model *model, const struct prune_folding *folding, int version1);
 
 /* ------------------------------------------------------------------------------------------------------- state -- */
 

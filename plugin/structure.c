@@ -244,6 +244,18 @@ done:
     return code;
 }
 
+/* After the last step: where earlier steps took more than the final budget asks for, because channels go in whole chunks, as many come back as fit. */
+static int fill_budget(const struct prune_structure *structure, const struct prune_budget *budget, uint8_t *next, struct prune_size *size)
+{
+    size_t groups = (size_t)structure->channels->n_groups + 1;
+    uint8_t *fates = calloc(groups, 1);
+    if (!fates) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    for (int g = 0; g < structure->channels->n_groups; g++) fates[g] = next[g] ? PRUNE_OPEN : PRUNE_STAYS;
+    int code = prune_budget_choose(structure->channels, structure->scores, budget, fates, next, size);
+    free(fates);
+    return code;
+}
+
 static void apply(struct prune_structure *structure, const uint8_t *next, struct prune_step *done)
 {
     for (int g = 0; g < structure->channels->n_groups; g++) {
@@ -286,7 +298,8 @@ int prune_structure_step(struct prune_structure *structure, const struct prune_s
     else if (settings->weights > 0) budget.kind = PRUNE_OF_WEIGHTS;
     done->target = prune_schedule_target(settings->curve, prune_settings_removed(settings), t, settings->steps);
     budget.keep = 1 - done->target;
-    budget.progress = done->target > 0 ? done->target / prune_settings_removed(settings) : 1;
+    double whole = prune_settings_removed(settings) > 0 ? prune_settings_removed(settings) : 0.5;    /* families may have limits where the others have none */
+    budget.progress = prune_schedule_target(settings->curve, whole, t, settings->steps) / whole;
     if (!fates || !next || !scores) {
         code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
         goto end;
@@ -301,6 +314,7 @@ int prune_structure_step(struct prune_structure *structure, const struct prune_s
         if ((code = choose_returning(structure, next, most, fates))) goto end;
         if ((code = prune_budget_choose(channels, structure->scores, &budget, fates, next, &size))) goto end;
     }
+    if (t == settings->steps && settings->rule != PRUNE_NONE && (code = fill_budget(structure, &budget, next, &size))) goto end;
     apply(structure, next, done);
     done->n = (size_t)structure->whole.channels;
     done->achieved = share_gone(structure, settings, &size);

@@ -224,6 +224,56 @@ static void budgets_in_macs(void **state)
     assert_float_equal(step.achieved, 1 - (double)size.macs / (double)structure.whole.macs, 1e-9);
 }
 
+/* Whatever the steps on the way have taken: in the end nothing is gone that the budget has room for. */
+static void the_last_step_fills_the_budget(void **state)
+{
+    (void)state;
+    struct prune_step step;
+    struct prune_size size;
+    settings.macs = 0.6F;
+    settings.sparsity = 0.9F;
+    settings.rule = PRUNE_RESTORE;
+    for (int t = 1; t < 4; t++) assert_int_equal(prune_structure_step(&structure, &settings, t, NULL, &step), PRUNE_OK);
+    for (int i = 0; i < 4; i++) {               /* one more of each went than had to */
+        structure.removed[channels.group[0][i]] = 1;
+        structure.removed[channels.group[2][i]] = 1;
+    }
+    prune_structure_hold(&structure);
+    assert_int_equal(prune_structure_step(&structure, &settings, 4, NULL, &step), PRUNE_OK);
+    prune_channels_size(&channels, structure.removed, &size, NULL);
+    double limit = 0.6 * (double)structure.whole.macs;
+    assert_true((double)size.macs <= limit + 1);
+    if ((double)size.macs >= 0.99 * limit) return;
+    for (int g = 0; g < channels.n_groups; g++) {
+        struct prune_size more;
+        if (!structure.removed[g]) continue;
+        structure.removed[g] = 0;
+        prune_channels_size(&channels, structure.removed, &more, NULL);
+        structure.removed[g] = 1;
+        if ((double)more.macs <= limit) fail_msg("group %d has gone, and the budget has room for it: %.0f of %.0f", g, (double)more.macs, limit);
+    }
+}
+
+/* A layer's own limit follows the curve also where the others lose nothing. */
+static void limits_follow_the_curve(void **state)
+{
+    (void)state;
+    struct prune_step step;
+    channels.families[channels.groups[channels.group[0][0]].family].limit = 0.75F;
+    settings.sparsity = 0;
+    settings.rule = PRUNE_NONE;
+    int before = 0;
+    for (int t = 1; t <= 4; t++) {
+        int gone = 0;
+        assert_int_equal(prune_structure_step(&structure, &settings, t, NULL, &step), PRUNE_OK);
+        for (int i = 0; i < 8; i++) gone += silent(0, i);
+        assert_true(gone >= before && (t == 4 || gone < 6));
+        before = gone;
+    }
+    assert_int_equal(before, 6);
+    for (int i = 0; i < 6; i++) assert_int_equal(silent(2, i), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +283,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(rho_bounds_who_comes_back, open_all, close_all),
         cmocka_unit_test_setup_teardown(zeros_say_who_is_silent, open_all, close_all),
         cmocka_unit_test_setup_teardown(budgets_in_macs, open_all, close_all),
+        cmocka_unit_test_setup_teardown(the_last_step_fills_the_budget, open_all, close_all),
+        cmocka_unit_test_setup_teardown(limits_follow_the_curve, open_all, close_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
