@@ -106,6 +106,13 @@ while [ ! -f "$SCRATCH/stopped/net_last.prune" ]; do sleep 0.02; done
 kill -TERM $pid
 wait $pid
 check "SIGTERM ends with status 1" test $? -eq 1
+rm -rf "$SCRATCH/threads"                               # OpenBLAS has begun a thread of its own by then, which could take the signal
+OPENBLAS_NUM_THREADS=2 "$DARKNET" prune train "$SCRATCH/data/mnist.data" "$SCRATCH/net.cfg" -seed 5 -threads 2 -checkpoint 1 -backup "$SCRATCH/threads" >>"$LOG" 2>&1 &
+pid=$!
+while [ ! -f "$SCRATCH/threads/net_last.prune" ]; do sleep 0.02; done
+kill -TERM $pid
+wait $pid
+check "SIGTERM with two BLAS threads ends with status 1" test $? -eq 1
 check "after SIGTERM it goes on" train stopped
 check "after SIGTERM: the same bits" same_run whole stopped
 

@@ -69,6 +69,8 @@ usage "-limit that is not auto" "must be auto" "$N" "$W" -limit .5
 usage "-limit without a value" "must be auto" "$N" "$W" -limit
 usage "-limit auto without -data" "-data" "$N" "$W" -limit auto
 usage "-drop without -limit auto" "-limit auto" "$N" "$W" -drop 1
+usage "-limit auto and a budget" "-limit auto finds the budget, and -sparsity gives one" "$N" "$W" -limit auto -data "$D" -sparsity .5
+usage "-groups and -json" "-groups is a table" report "$N" -groups -json
 usage "-drop 101" "0 to 100" "$N" "$W" -limit auto -data "$D" -drop 101
 for criterion in apoz entropy taylor; do usage "criterion $criterion without -data" "-data" "$N" "$W" -granularity filter -criterion $criterion; done
 usage "compact: no weights" "compact needs <cfg> <weights>" compact "$N"
@@ -173,6 +175,7 @@ bytes=$(stat -c %s "$W")
     refused "-masked that is the input" 1 "would be written over" p "$N" "$W" $F -out "$S/made/z" -masked "$W"
     refused "-masked that is the cfg" 1 "would be written over" p "$N" "$W" $F -out "$S/made/z" -masked "$N"
     refused "-masked that is the other output" 1 "would be written over" p "$N" "$W" $F -out "$S/made/z" -masked "$S/made/z.weights"
+    refused "-masked that is the other output, written otherwise" 1 "would be written over" p "$N" "$W" $F -out "$S/made/z" -masked "$S/made/../made/z.weights"
     refused "-masked that is the new cfg" 1 "would be written over" p "$N" "$W" $F -out "$S/made/z" -masked "$S/made/z.cfg"
     check "none of this has written anything" test -z "$(ls "$S/made")"
     check "nor touched the input" test "$(stat -c %s "$W")" -eq "$bytes"
@@ -191,6 +194,7 @@ half="$F -sparsity .5"
     check "and it is 12345" test "$(header "$S/in/n_pruned.weights" 20)" = " 0 2 0 12345 0 "
     check "-version1" p "$N" "$W" $half -out "$S/made/one" -version1
     check "-version1: the header has 16 bytes, 0.1.0 and seen in 32 bits" test "$(header "$S/made/one.weights" 16)" = " 0 1 0 12345 "
+    check "-version1: the report tells the file's bytes" test "$(p "$N" "$W" $half -out "$S/made/one" -version1 2>>"$LOG" | sed -n 's/^file bytes.*-> *\([0-9,]*\) .*/\1/p' | tr -d ,)" -eq "$(stat -c %s "$S/made/one.weights")"
     check "-version1: what follows is the same" cmp <(tail -c +17 "$S/made/one.weights") <(tail -c +21 "$S/in/n_pruned.weights")
     check "-version1: the unpatched Darknet loads it" same "$N" "$S/made/masked.weights" "$S/made/one.cfg" "$S/made/one.weights"
     check "compact -version1" p compact "$N" "$S/made/masked.weights" -out "$S/made/two" -version1
@@ -333,6 +337,7 @@ limit() {
 limit weight
 limit kernel
 limit filter
+check "-limit auto, filter: rounded to 8" test "$(sed -n 's/^\(filters\|output\)=//p' "$S/made/limit.cfg" | awk '$1 % 8 && $1 != 10 && $1 != 12' | wc -l)" -eq 0
 limit channel
 rm -rf "$S/made" && mkdir "$S/made"
 
