@@ -1,7 +1,7 @@
 /* host_scan.c - how much each layer can lose: `darknet prune scan`, and the limit that is found by itself (-limit auto)
  *
  * In: trained weights and a validation set. Out: the accuracy with one layer (weights, kernels) or one family of coupled channels pruned at a time, at ten
- * levels; from these curves, one tolerance for all layers gives each its own share, and the largest tolerance is looked for that the whole network bears.
+ * levels; from these curves, one tolerance for all layers gives each its own share, and the largest is looked for that the whole network bears.
  * Nothing is trained in between, so what is found is what can go at once; with training it is more.
  */
 #include "host.h"
@@ -165,6 +165,13 @@ static int report_limit(const struct bench *bench, const double *shares, double 
     return PRUNE_OK;
 }
 
+/* One number for all layers: from 1 to 2 it is a tolerance of 0 to 50 percentage points that a layer alone may cost; layers that cost nothing one by one may still cost together, so
+ * below 1 it is the part of what they can lose at no cost. */
+static double far_as(const struct prune_scan *scan, int unit, double far)
+{
+    return far < 1 ? far * prune_scan_share(scan, unit, 0) : prune_scan_share(scan, unit, 50 * (far - 1));
+}
+
 int prune_limit_auto(struct prune_model *model, const struct prune_limit_options *options, struct prune_folding *folding)
 {
     struct bench bench;
@@ -179,17 +186,17 @@ int prune_limit_auto(struct prune_model *model, const struct prune_limit_options
         goto done;
     }
     best_top1 = bench.scan.dense_top1;
-    double low = 0, high = 50;                  /* percentage points that a layer alone may cost; 50 is no bound at all */
-    for (int step = 0; step < 12; step++) {     /* halves the interval: to a hundredth of a point */
-        double tolerance = (low + high) / 2, top1;
-        for (int u = 0; u < bench.scan.n_units; u++) shares[u] = prune_scan_share(&bench.scan, u, tolerance);
+    double low = 0, high = 2;                   /* how far the layers go, by far_as */
+    for (int step = 0; step < 12; step++) {
+        double middle = (low + high) / 2, top1;
+        for (int u = 0; u < bench.scan.n_units; u++) shares[u] = far_as(&bench.scan, u, middle);
         if ((code = measure(&bench, shares, &top1))) goto done;
         if (bench.scan.dense_top1 - top1 <= options->drop) {
-            low = tolerance;
+            low = middle;
             best_top1 = top1;
             memcpy(best, shares, (size_t)bench.scan.n_units * sizeof *best);
         } else {
-            high = tolerance;
+            high = middle;
         }
     }
     code = prune_units(&bench, best, folding);
