@@ -287,6 +287,14 @@ static double whole_amount(struct choice *choice)
     return amount(choice);
 }
 
+struct prune_budget prune_budget_of(const struct prune_settings *settings)
+{
+    struct prune_budget budget = { .kind = PRUNE_OF_CHANNELS, .keep = 1 - prune_settings_removed(settings), .scope = settings->scope, .round = settings->round };
+    if (settings->macs > 0) budget.kind = PRUNE_OF_MACS;
+    else if (settings->weights > 0) budget.kind = PRUNE_OF_WEIGHTS;
+    return budget;
+}
+
 int prune_budget_choose(const struct prune_channels *channels, const double *scores, const struct prune_budget *budget, const uint8_t *fates,
                         uint8_t *removed, struct prune_size *size)
 {

@@ -175,9 +175,7 @@ static int evidence_scores(struct prune_model *model, const struct options *opti
 
 static int choose(struct prune_model *model, const struct prune_settings *settings, const double *scores, struct prune_size *size)
 {
-    struct prune_budget budget = { .kind = PRUNE_OF_CHANNELS, .keep = 1 - prune_settings_removed(settings), .scope = settings->scope, .round = settings->round };
-    if (settings->macs > 0) budget.kind = PRUNE_OF_MACS;
-    else if (settings->weights > 0) budget.kind = PRUNE_OF_WEIGHTS;
+    struct prune_budget budget = prune_budget_of(settings);
     int code = prune_budget_choose(&model->channels, scores, &budget, NULL, model->removed, size);
     if (!code && prune_trap_avoid(&model->channels, model->removed)) prune_channels_size(&model->channels, model->removed, size, NULL);
     return code;

@@ -54,13 +54,11 @@ static int open_coupled(struct prune_coupled *coupled, const network *net, const
 /* A budget that cannot be reached is refused before the training, not in the middle of it. */
 static int check_budget(const struct prune_coupled *coupled, const struct prune_settings *settings)
 {
-    struct prune_budget budget = { .kind = PRUNE_OF_CHANNELS, .keep = 1 - prune_settings_removed(settings), .scope = settings->scope, .round = settings->round };
+    struct prune_budget budget = prune_budget_of(settings);
     size_t groups = (size_t)coupled->channels.n_groups + 1;
     struct prune_size size;
     uint8_t *removed = calloc(groups, 1);
     double *scores = calloc(groups, sizeof *scores);
-    if (settings->macs > 0) budget.kind = PRUNE_OF_MACS;
-    else if (settings->weights > 0) budget.kind = PRUNE_OF_WEIGHTS;
     int code = removed && scores ? prune_budget_choose(&coupled->channels, scores, &budget, NULL, removed, &size) : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     free(removed);
     free(scores);

@@ -540,6 +540,9 @@ struct prune_budget {
 
 enum prune_fate { PRUNE_OPEN, PRUNE_STAYS, PRUNE_GOES };   /* a group whose fate is settled before */
 
+/* The budget that settings (resolved) end in. */
+struct prune_budget prune_budget_of(const struct prune_settings *settings);
+
 /* Which groups go, so that no more than the budget stays and as much as fits of it: lowest scores first, at least one group of each family stays, families with a limit
  * of their own by that. `fates` (n_groups) may be NULL. With PRUNE_OF_WEIGHTS and _MACS the result is within 1 % below the budget, or as close as whole (rounded) groups come. A budget below
  * what the pinned and the last groups need is PRUNE_ERR_RANGE; the line says the closest there is. */

@@ -287,15 +287,13 @@ static int score(struct prune_structure *structure, const struct prune_settings 
 int prune_structure_step(struct prune_structure *structure, const struct prune_settings *settings, int t, const struct prune_evidence *evidence, struct prune_step *done)
 {
     const struct prune_channels *channels = structure->channels;
-    struct prune_budget budget = { .kind = PRUNE_OF_CHANNELS, .scope = settings->scope, .round = settings->round };
+    struct prune_budget budget = prune_budget_of(settings);
     struct prune_size size;
     size_t groups = (size_t)channels->n_groups + 1;
     uint8_t *fates = calloc(groups, 1), *next = calloc(groups, 1);
     double *scores = calloc(groups, sizeof *scores), rho = prune_schedule_recover(settings->recover, t, settings->steps);
     int code;
     *done = (struct prune_step){ .t = t };
-    if (settings->macs > 0) budget.kind = PRUNE_OF_MACS;
-    else if (settings->weights > 0) budget.kind = PRUNE_OF_WEIGHTS;
     done->target = prune_schedule_target(settings->curve, prune_settings_removed(settings), t, settings->steps);
     budget.keep = 1 - done->target;
     double whole = prune_settings_removed(settings) > 0 ? prune_settings_removed(settings) : 0.5;    /* families may have limits where the others have none */

@@ -80,6 +80,15 @@ backup=$to/backup
 END
 }
 
+# Networks one by one in the background, one a core, each printing into $SCRATCH/<name>.tap and logging into $SCRATCH/<name>/log: free_cores before each, gather at the end.
+free_cores() { while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done; }
+gather() {
+    wait
+    cat "$SCRATCH"/*.tap
+    cat "$SCRATCH"/*/log >>"$LOG"
+    grep -q '^not ok' "$SCRATCH"/*.tap && FAILED=1
+}
+
 big_endian() {
     # shellcheck disable=SC2059 # the format is made of octal escapes
     printf "$(printf '\\%03o\\%03o\\%03o\\%03o' $(($1 >> 24 & 255)) $(($1 >> 16 & 255)) $(($1 >> 8 & 255)) $(($1 & 255)))"

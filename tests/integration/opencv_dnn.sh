@@ -48,14 +48,10 @@ one() {
 }
 
 cd "$REFERENCE" || exit 1               # where data/9k.tree is
-free_cores() { while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done; }
 for name in $others $classifiers; do
     free_cores
     case " $others " in *" $name "*) kind=other ;; *) kind=classifier ;; esac
     one "$name" $kind >"$S/$name.tap" 2>>"$S/stderr" &
 done
-wait
-cat "$S"/*.tap
-cat "$S"/*/log >>"$LOG"
-grep -q '^not ok' "$S"/*.tap && FAILED=1
+gather
 finish

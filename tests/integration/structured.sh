@@ -66,7 +66,6 @@ recurrent() {
 }
 
 # Two at a time, the largest first; each prints into a file of its own, so that lines and memory stay apart.
-free_cores() { while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done; }
 for path in $(ls -S "$cfgs"/*.cfg); do
     name=$(basename "$path" .cfg)
     free_cores
@@ -75,8 +74,5 @@ for path in $(ls -S "$cfgs"/*.cfg); do
     *) one "$name" >"$S/$name.tap" 2>&1 & ;;
     esac
 done
-wait
-cat "$S"/*.tap
-cat "$S"/*/log >>"$LOG"
-grep -q '^not ok' "$S"/*.tap && FAILED=1
+gather
 finish
