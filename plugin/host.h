@@ -53,6 +53,8 @@ int prune_train_command(int argc, char **argv);
 int prune_eval_command(int argc, char **argv);
 int prune_scan_command(int argc, char **argv);
 int prune_compact_command(int argc, char **argv);
+int prune_pack_command(int argc, char **argv);
+int prune_unpack_command(int argc, char **argv);
 int prune_once_command(int argc, char **argv);      /* `darknet prune <cfg> <weights>`: argv[0] is the cfg */
 
 /* A part of the last, for the automatic limit: weights and kernels; masks model->weights, with limits[layer] in place of the settings' sparsity if not NULL. */

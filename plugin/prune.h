@@ -3,6 +3,7 @@
  *   cfg text -> graph -> channels -> weight files -> output files -> settings -> schedule
  *   weights:  -> tensors -> selection -> scope -> mask -> state
  *   channels: -> criteria -> budget -> silence -> constants -> compaction
+ *   weights:  -> quantisation -> packed weights
  *   -> data -> report
  *
  * Nothing here knows darknet.h: the core works on plain arrays, cfg text and weight files, so that every part can be
@@ -654,6 +655,145 @@ int prune_compact_files(FILE *out, const char *cfg_path, const char *weights_pat
 
 /* What a model loses: layers with fewer channels, and the totals before and after; with what folding could not do. */
 int prune_report_removed(FILE *out, const struct prune_model *model, const struct prune_folding *folding, int version1);
+
+/* ------------------------------------------------------------------------------------------------ quantisation -- */
+
+/* Rounds to the nearest binary16, ties to even. Returns 0 and changes nothing if a value is beyond what it holds (or NaN): then the array stays as it is. */
+int prune_quantise_half(float *values, size_t n);
+
+enum { PRUNE_CODEBOOK_MOST = 256 };
+
+/* Values that weights share; the zeros of an array stay zeros and are in none. */
+struct prune_codebook {
+    int n_entries;              /* 0: the array has no non-zero weight */
+    float entries[PRUNE_CODEBOOK_MOST];     /* rising */
+    uint32_t counts[PRUNE_CODEBOOK_MOST];   /* weights of each */
+    float *velocity;            /* n_entries: what momentum has gathered while they are trained */
+    uint8_t *index;             /* n: entry of each weight; of zeros: 0 */
+    uint8_t *nonzero;           /* n */
+    size_t n;
+};
+
+/* k-means in one dimension (Lloyd, 1982) over the non-zero weights, from `most` (2..256) centroids spaced evenly from the smallest to the largest, as Deep Compression (Han et al.,
+ * ICLR 2016, 3.2) has it, until no weight changes its entry, 300 rounds at most. Fewer distinct values are taken as they are; entries without a weight are left out. The
+ * same input gives the same entries on every machine. NaN and infinity are PRUNE_ERR_RANGE, without a line: the caller knows the layer. */
+int prune_codebook_make(struct prune_codebook *codebook, const float *weights, size_t n, int most);
+void prune_codebook_free(struct prune_codebook *codebook);
+
+/* weights[i] = entry, 0 stays 0. */
+void prune_codebook_apply(const struct prune_codebook *codebook, float *weights);
+
+/* One step of SGD for the entries. `updates` (n) holds the negative gradients of a batch, summed over its images (Darknet's weight_updates); they are set to 0 afterwards. The gradient of an entry is
+ * the sum of its weights' gradients; its step is that divided by their number (a step in the weights' own metric: the cfg's learning rate means what it did):
+ * v = momentum * v + sum / count / batch; entry += rate * v; then the weights are made anew. Entries may not become 0 or change order: their numbers are what counts. */
+void prune_codebook_step(struct prune_codebook *codebook, float *weights, float *updates, float rate, float momentum, int batch);
+
+/* ---------------------------------------------------------------------------------------------- packed weights -- */
+
+/* name.pweights holds what name.weights holds, bit for bit, in less room. docs/pweights.md is the format; the words are its own: section, array, tile, place, chunk. */
+
+enum prune_part_role { PRUNE_PART_WEIGHTS, PRUNE_PART_BIASES, PRUNE_PART_SCALES, PRUNE_PART_MEANS, PRUNE_PART_VARIANCES }; /* the numbers stand in files */
+
+struct prune_part {             /* one array of a layer's floats */
+    enum prune_part_role role;
+    uint32_t rows, columns;     /* row by row, as the file holds them */
+    uint32_t kernel;            /* weights of a convolution: size * size, else 1: so many columns belong together */
+    int transposed;             /* (inputs, outputs) in the file: version above 1000, flipped=1 */
+};
+enum { PRUNE_PARTS_MOST = 64 };
+
+/* The arrays that a layer's n_floats consist of, in file order, in a file of that version; returns how many. */
+int prune_weights_parts(const struct prune_graph *graph, const struct prune_weights *weights, int layer, struct prune_part *parts);
+
+/* As prune_weights_read, but matrices that lie transposed stay as the file has them. */
+int prune_weights_read_raw(struct prune_weights *weights, const struct prune_graph *graph, const char *path);
+
+/* Whether a file is to be read as packed: its first eight bytes are the magic, or all but two of them, so that a damaged one is not taken for weights. */
+int prune_packed_is(const char *path);
+
+/* What packing comes to, in bits: of a layer, or summed. The limits are of independent weights: the entropy of a mask of the same density, n H(nnz / n); and of each value
+ * its sign and mantissa and the entropy of its exponent, or of its codebook entry, over the array. */
+struct prune_packed_size {
+    uint64_t dense;             /* of the floats in a .weights file */
+    uint64_t packed;            /* with all that is said about the layer */
+    uint64_t positions, values; /* parts of it */
+    double positions_limit, values_limit;   /* of all of the layer's arrays */
+};
+
+/* Writes weights (raw: matrices as in their file) as .pweights; each array in the smallest lossless form there is. `out` must be seekable; NULL: only the sizes are wanted. `sizes`: n_nodes, or NULL. */
+int prune_pack_write(FILE *out, const struct prune_graph *graph, const struct prune_weights *weights, struct prune_packed_size *sizes);
+
+enum { PRUNE_CODE_BITS_MOST = 12 };
+
+struct prune_packed_array {
+    struct prune_part part;     /* kernel is 1 */
+    int values;                 /* 0 f32, 1 f16, 2 codebook */
+    int symbol_bits;            /* width of symbols that are not coded */
+    int coded;                  /* Huffman */
+    uint32_t tile_rows, tile_columns;
+    uint64_t tiles;             /* live ones */
+    uint32_t entries[PRUNE_CODEBOOK_MOST];  /* bits of floats */
+    int n_entries;
+    uint8_t lengths[256];       /* of the code of each symbol, 0: does not occur */
+    uint32_t *rows, *columns;   /* numbers of live tile rows and columns, rising */
+    uint32_t n_rows, n_columns;
+};
+
+struct prune_packed {           /* a .pweights file, read from its begin to its end */
+    FILE *file;
+    char *path;
+    int32_t major, minor, revision;
+    uint64_t seen, n_floats, bytes;
+    uint32_t n_layers, fingerprint;
+    int layer;                  /* of the LAYER section read last; -1 before the first */
+    char name[33];              /* its kind */
+    int n_arrays;
+    struct prune_packed_array arrays[PRUNE_PARTS_MOST];
+    /* inner */
+    int next_array;
+    uint32_t layers_read, text_crc;
+    uint64_t floats_read, at;
+    uint8_t *payload;
+    size_t payload_bytes, payload_allocated;
+};
+
+/* Opens and checks the header. A fault closes it. */
+int prune_packed_open(struct prune_packed *packed, const char *path);
+void prune_packed_close(struct prune_packed *packed);
+
+/* The next layer: 1, or 0 when there is none and the file ends as it should. What was not read of the layer before is skipped, unchecked. */
+int prune_packed_next(struct prune_packed *packed);
+
+/* Whether layer, kind, roles and shapes are those of the graph; else a fault. */
+int prune_packed_fits(const struct prune_packed *packed, const struct prune_graph *graph);
+
+/* The next array of the layer, as rows * columns floats. The caller has found its size right before. */
+int prune_packed_dense(struct prune_packed *packed, float *floats);
+
+/* A sparse matrix of tiles, compressed by rows; with tiles of 1 x 1: CSR. */
+struct prune_sparse {
+    uint32_t rows, columns, tile_rows, tile_columns;
+    size_t n_tiles;
+    size_t *starts;             /* rows / tile_rows + 1: the first tile of each tile row */
+    uint32_t *at;               /* n_tiles: tile column */
+    float *values;              /* n_tiles * tile_rows * tile_columns */
+};
+
+/* The next array without ever making it dense; what it takes beside the result is no more than a chunk and lists of rows and columns. Transposed ones are refused. */
+int prune_packed_sparse(struct prune_packed *packed, struct prune_sparse *sparse);
+void prune_sparse_free(struct prune_sparse *sparse);
+
+/* The .weights file that it stands for, as a stream: up to n bytes of it; 0 at its end; negative: a fault. Reads whole layers: memory for the largest. */
+struct prune_unpacking {
+    struct prune_packed packed;
+    float *floats;              /* of one array */
+    size_t bytes, used;         /* of what is ready: the header first, then array after array */
+    uint8_t header[20];
+    int in_array, ended;
+};
+int prune_unpack_open(struct prune_unpacking *unpacking, const char *path);
+long prune_unpack_read(struct prune_unpacking *unpacking, void *buffer, size_t n);
+void prune_unpack_close(struct prune_unpacking *unpacking);
 
 /* ------------------------------------------------------------------------------------------------------- state -- */
 
