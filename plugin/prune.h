@@ -708,6 +708,9 @@ int prune_weights_parts(const struct prune_graph *graph, const struct prune_weig
 /* As prune_weights_read, but matrices that lie transposed stay as the file has them. */
 int prune_weights_read_raw(struct prune_weights *weights, const struct prune_graph *graph, const char *path);
 
+/* Of a .weights file's header in that version: 20 or 16. */
+size_t prune_weights_header_bytes(int32_t major, int32_t minor);
+
 /* Whether a file is to be read as packed: its first eight bytes are the magic, or all but two of them, so that a damaged one is not taken for weights. */
 int prune_packed_is(const char *path);
 
@@ -764,10 +767,13 @@ void prune_packed_close(struct prune_packed *packed);
 /* The next layer: 1, or 0 when there is none and the file ends as it should. What was not read of the layer before is skipped, unchecked. */
 int prune_packed_next(struct prune_packed *packed);
 
+/* Whether the file is for that graph, by fingerprint and number of floats; else a fault. */
+int prune_packed_for(const struct prune_packed *packed, const struct prune_graph *graph);
+
 /* Whether layer, kind, roles and shapes are those of the graph; else a fault. */
 int prune_packed_fits(const struct prune_packed *packed, const struct prune_graph *graph);
 
-/* The next array of the layer, as rows * columns floats. The caller has found its size right before. */
+/* The next array of the layer, into rows * columns floats that are all 0. The caller has found its size right before. */
 int prune_packed_dense(struct prune_packed *packed, float *floats);
 
 /* A sparse matrix of tiles, compressed by rows; with tiles of 1 x 1: CSR. */

@@ -21,90 +21,141 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { HEADER_MOST = 20, MAX_MATRICES = 11 };
+enum { HEADER_MOST = 20 };
 
-/* A matrix of weights in a layer's floats, and how many floats lie before it since the last one ended. */
-struct matrix {
-    size_t skip, rows, columns;
-};
+/* --------------------------------------------------------------------------------------------------------- parts -- */
 
-/* The matrices of a layer in file order. What is left after the last are its trailing batch-norm floats. */
-struct matrices {
-    struct matrix list[MAX_MATRICES];
+struct parts {
+    struct prune_part *list;
     int n;
-    size_t norm;                /* floats of batch-norm per row: scales, means, variances */
-    size_t trailing;            /* of batch-norm behind the last matrix */
+    int norm;                   /* with scales, means and variances */
 };
 
-/* Biases, weights, batch-norm. */
-static void add_connected(struct matrices *matrices, size_t rows, size_t columns)
+static void add_part(struct parts *parts, enum prune_part_role role, size_t rows, size_t columns)
 {
-    matrices->list[matrices->n++] = (struct matrix){ matrices->trailing + rows, rows, columns };
-    matrices->trailing = matrices->norm * rows;
+    if (rows && columns) parts->list[parts->n++] = (struct prune_part){ .role = role, .rows = (uint32_t)rows, .columns = (uint32_t)columns, .kernel = 1 };
 }
 
-/* Biases, batch-norm, weights. */
-static void add_convolution(struct matrices *matrices, size_t rows, size_t columns)
+static void add_norm(struct parts *parts, size_t channels)
 {
-    matrices->list[matrices->n++] = (struct matrix){ (1 + matrices->norm) * rows, rows, columns };
+    add_part(parts, PRUNE_PART_SCALES, 1, channels);
+    add_part(parts, PRUNE_PART_MEANS, 1, channels);
+    add_part(parts, PRUNE_PART_VARIANCES, 1, channels);
+}
+
+static void add_connected(struct parts *parts, size_t rows, size_t columns)
+{
+    add_part(parts, PRUNE_PART_BIASES, 1, rows);
+    add_part(parts, PRUNE_PART_WEIGHTS, rows, columns);
+    if (parts->norm) add_norm(parts, rows);
+}
+
+static void add_convolution(struct parts *parts, size_t filters, size_t rows, size_t columns, size_t area)
+{
+    add_part(parts, PRUNE_PART_BIASES, 1, filters);
+    if (parts->norm) add_norm(parts, filters);
+    add_part(parts, PRUNE_PART_WEIGHTS, rows, columns);
+    parts->list[parts->n - 1].kernel = (uint32_t)area;
 }
 
 /* lstm: wf wi wg wo on the state, uf ui ug uo on the input; gru: wz wr wh on the state, uz ur uh on the input (AlexeyAB: the input's first). */
-static void list_gates(const struct prune_graph *graph, const struct prune_node *node, struct matrices *matrices)
+static void add_gates(const struct prune_graph *graph, const struct prune_node *node, struct parts *parts)
 {
     int gates = node->kind == PRUNE_LSTM ? 4 : 3;
     int input_first = node->kind == PRUNE_GRU && graph->dialect == PRUNE_ALEXEYAB;
-    for (int i = 0; i < 2 * gates; i++) add_connected(matrices, node->outputs, (i < gates) == input_first ? node->inputs : node->outputs);
+    for (int i = 0; i < 2 * gates; i++) add_connected(parts, node->outputs, (i < gates) == input_first ? node->inputs : node->outputs);
 }
 
 /* On the cell with peephole, on the state (one for both with bottleneck), on the input. */
-static void list_conv_lstm(const struct prune_graph *graph, const struct prune_node *node, struct matrices *matrices)
+static void add_conv_lstm(const struct prune_graph *graph, const struct prune_node *node, struct parts *parts)
 {
     size_t area = (size_t)node->size * (size_t)node->size, groups = (size_t)node->groups, filters = (size_t)node->filters;
     size_t state = filters / groups * area, input = (size_t)node->c / groups * area;
     int bottleneck = prune_cfg_is_set(graph->cfg, node->section, "bottleneck"), on_cell = prune_cfg_is_set(graph->cfg, node->section, "peephole") ? 3 : 0;
-    for (int i = 0; i < on_cell; i++) add_convolution(matrices, filters, state);
-    for (int i = 0; i < (bottleneck ? 1 : 4); i++) add_convolution(matrices, filters, bottleneck ? 2 * state : state);
-    for (int i = 0; i < 4; i++) add_convolution(matrices, filters, input);
+    for (int i = 0; i < on_cell; i++) add_convolution(parts, filters, filters, state, area);
+    for (int i = 0; i < (bottleneck ? 1 : 4); i++) add_convolution(parts, filters, filters, bottleneck ? 2 * state : state, area);
+    for (int i = 0; i < 4; i++) add_convolution(parts, filters, filters, input, area);
 }
 
-static void list_matrices(const struct prune_graph *graph, const struct prune_node *node, struct matrices *matrices)
+/* As a file holds them in which nothing lies transposed. Layers that use another's weights, or do not save theirs, have none. */
+static int list_parts(const struct prune_graph *graph, const struct prune_node *node, struct prune_part *list)
 {
-    *matrices = (struct matrices){ .norm = node->batch_normalize ? 3 : 0 };
-    size_t per_row = 1 + matrices->norm, filters = (size_t)node->filters, groups = (size_t)node->groups;
-    if (!node->n_weights) return;
+    struct parts parts = { .list = list, .norm = node->batch_normalize };
+    size_t per_row = node->batch_normalize ? 4 : 1, filters = (size_t)node->filters, groups = (size_t)node->groups, area = (size_t)node->size * (size_t)node->size;
+    if (!node->n_floats) return 0;
     switch (node->kind) {
     case PRUNE_CONNECTED:
-        add_connected(matrices, node->outputs, node->inputs);
+        add_connected(&parts, node->outputs, node->inputs);
         break;
     case PRUNE_RNN: {                               /* input, self, output; the biases alone give the number of hidden outputs */
         size_t hidden = (node->n_biases / per_row - node->outputs) / 2;
-        add_connected(matrices, hidden, node->inputs);
-        add_connected(matrices, hidden, hidden);
-        add_connected(matrices, node->outputs, hidden);
+        add_connected(&parts, hidden, node->inputs);
+        add_connected(&parts, hidden, hidden);
+        add_connected(&parts, node->outputs, hidden);
         break;
     }
     case PRUNE_LSTM:
     case PRUNE_GRU:
-        list_gates(graph, node, matrices);
+        add_gates(graph, node, &parts);
         break;
     case PRUNE_CRNN: {                              /* the same of convolutions */
-        size_t area = (size_t)node->size * (size_t)node->size, hidden = (node->n_biases / per_row - filters) / 2;
-        add_convolution(matrices, hidden, (size_t)node->c / groups * area);
-        add_convolution(matrices, hidden, hidden / groups * area);
-        add_convolution(matrices, filters, hidden / groups * area);
+        size_t hidden = (node->n_biases / per_row - filters) / 2;
+        add_convolution(&parts, hidden, hidden, (size_t)node->c / groups * area, area);
+        add_convolution(&parts, hidden, hidden, hidden / groups * area, area);
+        add_convolution(&parts, filters, filters, hidden / groups * area, area);
         break;
     }
     case PRUNE_CONV_LSTM:
-        list_conv_lstm(graph, node, matrices);
+        add_conv_lstm(graph, node, &parts);
         break;
     case PRUNE_CONVOLUTIONAL:
-        add_convolution(matrices, filters, node->n_weights / filters);
+        add_convolution(&parts, filters, filters, node->n_weights / filters, area);
         break;
-    default:                                        /* all biases first, then one piece */
-        matrices->list[matrices->n++] = (struct matrix){ node->n_biases, 1, node->n_weights };
+    case PRUNE_DECONVOLUTIONAL:
+        add_convolution(&parts, filters, (size_t)node->c, node->n_weights / (size_t)node->c, area);
+        break;
+    case PRUNE_BATCHNORM:
+        if (graph->dialect == PRUNE_ALEXEYAB) add_part(&parts, PRUNE_PART_BIASES, 1, node->n_biases / 4);
+        add_norm(&parts, node->n_biases / (graph->dialect == PRUNE_ALEXEYAB ? 4 : 3));
+        break;
+    case PRUNE_LOCAL:
+        add_part(&parts, PRUNE_PART_BIASES, 1, node->n_biases);
+        add_part(&parts, PRUNE_PART_WEIGHTS, node->n_weights / ((size_t)node->c * area), (size_t)node->c * area);
+        break;
+    default:
+        add_part(&parts, PRUNE_PART_BIASES, 1, node->n_biases);
+        add_part(&parts, PRUNE_PART_WEIGHTS, 1, node->n_weights);
         break;
     }
+    return parts.n;
+}
+
+static int is_connected(enum prune_kind kind)
+{
+    return kind == PRUNE_CONNECTED || kind == PRUNE_RNN || kind == PRUNE_GRU || kind == PRUNE_LSTM;
+}
+
+static int is_transposed(const struct prune_weights *weights)
+{
+    return weights->major > 1000 || weights->minor > 1000;
+}
+
+static int lies_transposed(const struct prune_graph *graph, const struct prune_weights *weights, const struct prune_node *node)
+{
+    if (is_connected(node->kind)) return is_transposed(weights);
+    return node->kind == PRUNE_CONVOLUTIONAL && prune_cfg_is_set(graph->cfg, node->section, "flipped");
+}
+
+int prune_weights_parts(const struct prune_graph *graph, const struct prune_weights *weights, int layer, struct prune_part *parts)
+{
+    const struct prune_node *node = &graph->nodes[layer];
+    int n = list_parts(graph, node, parts), turned = lies_transposed(graph, weights, node);
+    for (int i = 0; i < n; i++) {
+        struct prune_part *part = &parts[i];
+        if (!turned || part->role != PRUNE_PART_WEIGHTS) continue;
+        *part = (struct prune_part){ .role = part->role, .rows = part->columns, .columns = part->rows, .kernel = 1, .transposed = 1 };
+    }
+    return n;
 }
 
 /* -------------------------------------------------------------------------------------------------------- checks -- */
@@ -171,9 +222,9 @@ static int check_length(const struct prune_graph *graph, const char *path, uint6
 
 /* ------------------------------------------------------------------------------------------------------- reading -- */
 
-static int is_transposed(const struct prune_weights *weights)
+size_t prune_weights_header_bytes(int32_t major, int32_t minor)
 {
-    return weights->major > 1000 || weights->minor > 1000;
+    return (int64_t)major * 10 + minor >= 2 && major < 1000 && minor < 1000 ? 20 : 16;
 }
 
 static int read_header(struct prune_weights *weights, FILE *file, const char *path)
@@ -187,10 +238,9 @@ static int read_header(struct prune_weights *weights, FILE *file, const char *pa
     weights->revision = version[2];
     if (weights->major < 0 || weights->minor < 0)
         return prune_fail(PRUNE_ERR_FORMAT, "%s: version %" PRId32 ".%" PRId32 ": this is no weight file", path, weights->major, weights->minor);
-    int wide = (int64_t)weights->major * 10 + weights->minor >= 2 && weights->major < 1000 && weights->minor < 1000;
-    weights->header_bytes = wide ? 20 : 16;
+    weights->header_bytes = prune_weights_header_bytes(weights->major, weights->minor);
     if (fread(bytes + 12, 1, weights->header_bytes - 12, file) != weights->header_bytes - 12) goto cut;
-    if (wide) {
+    if (weights->header_bytes == 20) {
         memcpy(&weights->seen, bytes + 12, 8);
     } else {
         uint32_t seen;
@@ -217,12 +267,28 @@ static int open_checked(struct prune_weights *weights, const struct prune_graph 
     return check_length(graph, path, weights->header_bytes, (uint64_t)info.st_size, partial);
 }
 
+/* Header and fingerprint. */
+static int open_packed(struct prune_packed *packed, struct prune_weights *weights, const struct prune_graph *graph, const char *path)
+{
+    int code = check_keys(graph);
+    if (!code) code = prune_packed_open(packed, path);
+    if (code) return code;
+    weights->major = packed->major;
+    weights->minor = packed->minor;
+    weights->revision = packed->revision;
+    weights->seen = packed->seen;
+    weights->header_bytes = prune_weights_header_bytes(packed->major, packed->minor);
+    return prune_packed_for(packed, graph);
+}
+
 int prune_weights_check(const struct prune_graph *graph, const char *path, int partial)
 {
     struct prune_weights weights = {0};
+    struct prune_packed packed = {0};
     FILE *file = NULL;
-    int code = open_checked(&weights, graph, path, partial, &file);
+    int code = prune_packed_is(path) ? open_packed(&packed, &weights, graph, path) : open_checked(&weights, graph, path, partial, &file);
     if (file) fclose(file);
+    prune_packed_close(&packed);
     return code;
 }
 
@@ -238,53 +304,81 @@ static int transpose(float *matrix, size_t rows, size_t columns)
     return PRUNE_OK;
 }
 
-static int is_connected(enum prune_kind kind)
+/* Room for the floats, all 0 (pages that are never written cost nothing). */
+static int make_room(struct prune_weights *weights, const struct prune_graph *graph, const char *path)
 {
-    return kind == PRUNE_CONNECTED || kind == PRUNE_RNN || kind == PRUNE_GRU || kind == PRUNE_LSTM;
+    size_t n = graph_floats(graph);
+    weights->floats = calloc(n ? n : 1, sizeof *weights->floats);
+    weights->weights = calloc((size_t)graph->n_nodes + 1, sizeof *weights->weights);
+    if (!weights->floats || !weights->weights) return prune_fail(PRUNE_ERR_NOMEM, "%s: no memory for %zu floats", path, n);
+    weights->n_floats = n;
+    return PRUNE_OK;
+}
+
+static int read_plain(struct prune_weights *weights, const struct prune_graph *graph, const char *path)
+{
+    FILE *file = NULL;
+    int code = open_checked(weights, graph, path, 0, &file);
+    if (!code) code = make_room(weights, graph, path);
+    if (!code && fread(weights->floats, sizeof *weights->floats, weights->n_floats, file) != weights->n_floats)
+        code = prune_fail(PRUNE_ERR_IO, "%s: %s", path, ferror(file) ? strerror(errno) : "became shorter while it was read");
+    if (file) fclose(file);
+    return code;
+}
+
+static int read_packed(struct prune_weights *weights, const struct prune_graph *graph, const char *path)
+{
+    struct prune_packed packed = { 0 };
+    int code = open_packed(&packed, weights, graph, path);
+    if (!code) code = make_room(weights, graph, path);
+    float *at = weights->floats;
+    int more;
+    while (!code && (more = prune_packed_next(&packed)) != 0) {
+        code = more < 0 ? more : prune_packed_fits(&packed, graph);
+        for (int i = 0; !code && i < packed.n_arrays; i++) {
+            const struct prune_part *part = &packed.arrays[i].part;
+            code = prune_packed_dense(&packed, at);
+            at += (size_t)part->rows * part->columns;
+        }
+    }
+    prune_packed_close(&packed);
+    return code;
+}
+
+int prune_weights_read_raw(struct prune_weights *weights, const struct prune_graph *graph, const char *path)
+{
+    *weights = (struct prune_weights){0};
+    int code = prune_packed_is(path) ? read_packed(weights, graph, path) : read_plain(weights, graph, path);
+    if (code) {
+        prune_weights_free(weights);
+        return code;
+    }
+    const float *at = weights->floats;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        struct prune_part parts[PRUNE_PARTS_MOST];
+        int n = prune_weights_parts(graph, weights, i, parts), matrices = 0;
+        if (graph->nodes[i].share >= 0) weights->weights[i] = weights->weights[graph->nodes[i].share];
+        for (int p = 0; p < n; p++) {
+            if (parts[p].role == PRUNE_PART_WEIGHTS) weights->weights[i] = matrices++ ? NULL : at;
+            at += (size_t)parts[p].rows * parts[p].columns;
+        }
+    }
+    return PRUNE_OK;
 }
 
 int prune_weights_read(struct prune_weights *weights, const struct prune_graph *graph, const char *path)
 {
-    FILE *file = NULL;
-    *weights = (struct prune_weights){0};
-    int code = open_checked(weights, graph, path, 0, &file);
-    if (code) goto done;
-
-    size_t n = graph_floats(graph);                 /* as many as the file has: open_checked compared them */
-    weights->floats = malloc(n ? n * sizeof *weights->floats : 1);
-    weights->weights = calloc((size_t)graph->n_nodes, sizeof *weights->weights);
-    if (!weights->floats || !weights->weights) {
-        code = prune_fail(PRUNE_ERR_NOMEM, "%s: no memory for %zu floats", path, n);
-        goto done;
-    }
-    weights->n_floats = n;
-    if (fread(weights->floats, sizeof *weights->floats, n, file) != n) {
-        code = prune_fail(PRUNE_ERR_IO, "%s: %s", path, ferror(file) ? strerror(errno) : "became shorter while it was read");
-        goto done;
-    }
+    int code = prune_weights_read_raw(weights, graph, path);
     float *at = weights->floats;
-    for (int i = 0; i < graph->n_nodes; i++) {
-        const struct prune_node *node = &graph->nodes[i];
-        if (node->share >= 0) weights->weights[i] = weights->weights[node->share];
-        if (!node->n_floats) continue;
-        struct matrices matrices;
-        list_matrices(graph, node, &matrices);
-        int turn = is_connected(node->kind) ? is_transposed(weights) : node->kind == PRUNE_CONVOLUTIONAL && prune_cfg_is_set(graph->cfg, node->section, "flipped");
-        float *matrix = at;
-        for (int m = 0; m < matrices.n; m++) {
-            matrix += matrices.list[m].skip;
-            if (matrices.n == 1) weights->weights[i] = matrix;
-            if (turn && transpose(matrix, matrices.list[m].rows, matrices.list[m].columns)) {
+    for (int i = 0; !code && i < graph->n_nodes; i++) {
+        struct prune_part parts[PRUNE_PARTS_MOST];
+        int n = prune_weights_parts(graph, weights, i, parts);
+        for (int p = 0; !code && p < n; p++) {
+            if (parts[p].transposed && transpose(at, parts[p].columns, parts[p].rows))
                 code = prune_fail(PRUNE_ERR_NOMEM, "%s: no memory to turn the weights of layer %d", path, i);
-                goto done;
-            }
-            matrix += matrices.list[m].rows * matrices.list[m].columns;
+            at += (size_t)parts[p].rows * parts[p].columns;
         }
-        at += node->n_floats;
     }
-
-done:
-    if (file) fclose(file);
     if (code) prune_weights_free(weights);
     return code;
 }
@@ -355,13 +449,12 @@ size_t prune_weights_nonzero(const struct prune_weights *weights, const struct p
     if (!node->n_floats) return node->n_weights;    /* dontsave: the file does not say */
     const float *at = weights->floats;
     for (int i = 0; i < owner; i++) at += graph->nodes[i].n_floats;
-    struct matrices matrices;
-    list_matrices(graph, node, &matrices);
+    struct prune_part parts[PRUNE_PARTS_MOST];
+    int n_parts = list_parts(graph, node, parts);
     size_t nonzero = 0;
-    for (int m = 0; m < matrices.n; m++) {
-        size_t n = matrices.list[m].rows * matrices.list[m].columns;
-        at += matrices.list[m].skip;
-        for (size_t i = 0; i < n; i++) nonzero += at[i] != 0;
+    for (int p = 0; p < n_parts; p++) {
+        size_t n = (size_t)parts[p].rows * parts[p].columns;
+        for (size_t i = 0; i < n && parts[p].role == PRUNE_PART_WEIGHTS; i++) nonzero += at[i] != 0;
         at += n;
     }
     return nonzero;
