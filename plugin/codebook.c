@@ -154,14 +154,12 @@ static uint32_t nearest_to_zero(const struct means *means, size_t from, size_t t
     return means->keys[positive - 1];
 }
 
-/* A mean as a float. It stays within its cluster, so that entries rise; 0 would change the mask, and what lies around it is not the same number on every machine. */
-static uint32_t entry_key(const struct means *means, int j)
+/* A mean as a float: rounded it is still between its cluster's least and largest weight, so that entries rise. 0 would change the mask, and what lies around it is not the same
+ * number on every machine. */
+static float entry_of_cluster(const struct means *means, int j)
 {
-    size_t from = means->starts[j], to = means->starts[j + 1];
     double mean = means->centroids[j];
-    if (fabs(mean) < 0x1p-126) return nearest_to_zero(means, from, to);
-    uint32_t key = key_of((float)mean), low = means->keys[from], high = means->keys[to - 1];
-    return key < low ? low : key > high ? high : key;
+    return fabs(mean) < 0x1p-126 ? float_of(nearest_to_zero(means, means->starts[j], means->starts[j + 1])) : (float)mean;
 }
 
 /* Entries and counts from the clusters that have weights; firsts[e] is the first key of entry e. */
@@ -170,7 +168,7 @@ static void take_entries(struct prune_codebook *codebook, const struct means *me
     for (int j = 0; j < means->k; j++) {
         if (means->starts[j] == means->starts[j + 1]) continue;
         int e = codebook->n_entries++;
-        codebook->entries[e] = float_of(entry_key(means, j));
+        codebook->entries[e] = entry_of_cluster(means, j);
         codebook->counts[e] = (uint32_t)(means->starts[j + 1] - means->starts[j]);
         firsts[e] = means->keys[means->starts[j]];
     }

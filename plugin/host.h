@@ -27,6 +27,7 @@ struct prune {
     struct prune_step last;         /* what the newest step did */
     float *rates;                   /* n layers: learning_rate_scale of those held fixed, while an update runs */
     struct prune_output pending;    /* the .prune file that waits for its weights to be renamed */
+    struct prune_codebook *codebooks;       /* n layers: values that weights share, while they are trained (host_finetune.c); else NULL */
 };
 
 /* Hangs pruning on a network that Darknet has parsed from `cfg`; replaces what hung there. With settings that are not configured
@@ -117,6 +118,21 @@ void prune_live_load(struct prune_live *live, const struct prune_params *params)
 int prune_live_observe(struct prune_live *live, struct prune_observed *observed);   /* until it is full */
 int prune_live_taylor(struct prune_live *live, enum prune_granularity granularity, size_t images, double *scores); /* batch-norm's statistics change */
 int prune_live_score(struct prune_live *live, size_t images, struct prune_score *score); /* over the first `images`, 0: all */
+
+/* Values of codebooks, trained (host_finetune.c). */
+struct prune_tuning {
+    const char *weights_path, *data_path;
+    int most;                       /* distinct values that a matrix of the model has, at most */
+    int epochs;
+    uint64_t seed;
+    int threads;                    /* of BLAS; 0: its choice */
+};
+
+/* `model` has a graph and raw weights, whose matrices are codebooks already; those of weights_path are only looked at for their accuracy. Prints accuracy before and after on stdout. */
+int prune_finetune(struct prune_model *model, const struct prune_tuning *tuning);
+void prune_codebooks_before_update(network *net);
+void prune_codebooks_after_update(network *net);
+void prune_codebooks_free(network *net);
 
 /* Where a layer's numbers are; NULL where it has none. */
 void prune_view_layer(const layer *l, struct prune_params *params, struct prune_params *updates);

@@ -43,6 +43,26 @@ static const struct verb {
       "  -version1  header with a 32-bit count of images, for 32-bit builds of Darknet\n"
       "\n"
       "example: darknet prune compact lenet.cfg lenet_final.weights\n" },
+    { "pack", prune_pack_command, "<cfg> <weights>", "the same weights in a much smaller file, which loads as they do",
+      "Writes name.pweights beside <weights> (format: docs/pweights.md): zeros as positions, values as they are, bit for bit. Reads cfgs of all forks.\n"
+      "\n"
+      "  -values f16       weights and biases rounded to 16 bits, where they fit; batch-norm stays f32\n"
+      "  -values codebook  each matrix's weights rounded to few values that they share, by k-means; biases to f16\n"
+      "  -bits n           with codebook: 2^n values a matrix, n from 1 to 8 [5]\n"
+      "  -finetune epochs  with codebook: the values are trained on, zeros stay zeros; a tenth of the cfg's\n"
+      "                    learning_rate, falling linearly to 0. Classifiers only\n"
+      "  -data file        for -finetune, a data file as for train\n"
+      "  -seed n           for -finetune: order of images, dropout [1]\n"
+      "  -threads n        for -finetune: BLAS threads; the same number gives the same bits [all]\n"
+      "  -out name         writes name.pweights\n"
+      "\n"
+      "example: darknet prune pack lenet.cfg lenet_final.weights -values codebook -data mnist.data -finetune 5\n" },
+    { "unpack", prune_unpack_command, "<cfg> <file>", "the weights that were packed, for any Darknet",
+      "Writes name_unpacked.weights beside <file>. After -values f32 it is what was packed, bit for bit.\n"
+      "\n"
+      "  -out name  writes name.weights\n"
+      "\n"
+      "example: darknet prune unpack lenet.cfg lenet_final.pweights\n" },
     { "scan", prune_scan_command, "<data> <cfg> <weights>", "accuracy with one layer pruned at a time, and a limit for each",
       "  -granularity g  weight, kernel: layers; filter, channel: families of coupled channels [weight]\n"
       "  -criterion c    what goes first (see darknet prune help keys)\n"

@@ -168,6 +168,7 @@ void prune_net_free(network *net)
     }
     prune_output_abandon(&prune->pending);
     prune_coupled_free(prune);
+    prune_codebooks_free(net);
     free(prune->tensors);
     free(prune->arrays);
     free(prune->rates);
@@ -357,6 +358,7 @@ static void run_step(network *net, int t, int iteration)
 void prune_before_update(network *net)
 {
     struct prune *prune = net->prune;
+    if (prune && prune->codebooks) prune_codebooks_before_update(net);
     if (!is_pruned(prune)) return;
     if (prune->found == PRUNE_OTHER_SETTINGS) {         /* said when it matters: a net that is only looked at needs no schedule */
         prune_note("the weights were saved with other pruning settings: their zeros stay pruned, the schedule begins by the iteration count");
@@ -381,6 +383,7 @@ void prune_before_update(network *net)
 void prune_after_update(network *net)
 {
     struct prune *prune = net->prune;
+    if (prune && prune->codebooks) prune_codebooks_after_update(net);
     if (!is_pruned(prune)) return;
     enum prune_kind fixed = prune_schedule_fixed(&prune->settings, (int)get_current_batch(net));
     if (fixed != PRUNE_UNKNOWN) let_go(net, fixed);

@@ -7,18 +7,17 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 int prune_model_open(struct prune_model *model, const char *cfg_path, const char *weights_path)
 {
     *model = (struct prune_model){ 0 };
     struct prune_settings settings;
-    struct stat info = { 0 };
     prune_settings_default(&settings);
-    if (weights_path && stat(weights_path, &info)) info.st_size = 0;    /* reading it will say why */
+    uint64_t bytes = 0;
     int code = prune_cfg_read(&model->cfg, cfg_path);
     if (!code) code = prune_settings_from_cfg(&settings, &model->cfg);
-    if (!code) code = prune_graph_build_any(&model->graph, &model->cfg, (uint64_t)info.st_size);
+    if (!code && weights_path) code = prune_weights_bytes(weights_path, &bytes);
+    if (!code) code = prune_graph_build_any(&model->graph, &model->cfg, bytes);
     if (!code) code = prune_channels_build(&model->channels, &model->graph);
     if (!code && weights_path) code = prune_weights_read(&model->weights, &model->graph, weights_path);
     if (code) goto done;
@@ -44,8 +43,12 @@ void prune_model_free(struct prune_model *model)
 
 char *prune_path_with(const char *weights_path, const char *ending)
 {
-    size_t length = strlen(weights_path), tail = strlen(".weights");
-    if (length > tail && !strcmp(weights_path + length - tail, ".weights")) length -= tail;
+    static const char *const tails[] = { ".weights", ".pweights" };
+    size_t length = strlen(weights_path), whole = length;
+    for (int i = 0; i < 2; i++) {
+        size_t tail = strlen(tails[i]);
+        if (whole > tail && !strcmp(weights_path + whole - tail, tails[i])) length = whole - tail;
+    }
     char *path = malloc(length + strlen(ending) + 1);
     if (path) sprintf(path, "%.*s%s", (int)length, weights_path, ending);
     return path;

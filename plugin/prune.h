@@ -277,10 +277,13 @@ struct prune_weights {
 
 /* Reads and checks: the length must be exactly the graph's. `prune_weights_check` only looks at the header and the length. With `partial`, a file
  * that ends at a layer's border is right too (darknet53.conv.74). The fault names file, layer, expected and found bytes. Weights that lie transposed
- * in the file (version above 1000, flipped=1) are turned. Keys that make Darknet load other floats than it saves are refused: numload, dontloadscales, and
+ * in the file (version above 1000, flipped=1) are turned. Packed weights are read the same; of them the check looks at the header and what it says of the layers. Keys that make Darknet load other floats than it saves are refused: numload, dontloadscales, and
  * dontload and dontsave unless both. */
 int prune_weights_check(const struct prune_graph *graph, const char *path, int partial);
 int prune_weights_read(struct prune_weights *weights, const struct prune_graph *graph, const char *path);
+
+/* Of the .weights file that it is, or that it stands for if it is packed; 0 for a file that is not there. */
+int prune_weights_bytes(const char *path, uint64_t *bytes);
 void prune_weights_free(struct prune_weights *weights);
 
 /* Where a layer's numbers are: views into a weight file's floats or into a running network; NULL where it has none, or not in one piece (recurrent). A layer with

@@ -292,6 +292,22 @@ int prune_weights_check(const struct prune_graph *graph, const char *path, int p
     return code;
 }
 
+int prune_weights_bytes(const char *path, uint64_t *bytes)
+{
+    struct prune_packed packed;
+    struct stat info;
+    *bytes = 0;
+    if (!prune_packed_is(path)) {
+        if (!stat(path, &info)) *bytes = (uint64_t)info.st_size;
+        return PRUNE_OK;
+    }
+    int code = prune_packed_open(&packed, path);
+    if (code) return code;
+    *bytes = prune_weights_header_bytes(packed.major, packed.minor) + 4 * packed.n_floats;
+    prune_packed_close(&packed);
+    return PRUNE_OK;
+}
+
 /* `from` was written (columns, rows); makes it (rows, columns). */
 static int transpose(float *matrix, size_t rows, size_t columns)
 {

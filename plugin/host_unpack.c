@@ -1,0 +1,96 @@
+/* host_unpack.c - packed weights for Darknet's own reader: a stream that gives the bytes of the .weights file they stand for
+ *
+ * So whatever reads weights reads packed ones too, with its own rules for cut-offs, transposed matrices and devices. No file is unpacked on disk, and no more than one array in memory.
+ */
+#include "host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+char *get_layer_string(LAYER_TYPE type);     /* Darknet's, in a header that it keeps to itself */
+
+static size_t convolutional_floats(const layer *l)
+{
+    return (size_t)l->nweights + (size_t)l->n * (l->batch_normalize && !l->dontloadscales ? 4 : 1);
+}
+
+static size_t connected_floats(const layer *l)
+{
+    return (size_t)l->outputs * (size_t)l->inputs + (size_t)l->outputs * (l->batch_normalize && !l->dontloadscales ? 4 : 1);
+}
+
+/* What load_weights_upto reads for a layer. */
+static size_t layer_floats(const layer *l)
+{
+    switch (l->type) {
+    case CONVOLUTIONAL:
+    case DECONVOLUTIONAL: return convolutional_floats(l);
+    case CONNECTED: return connected_floats(l);
+    case BATCHNORM: return 3 * (size_t)l->c;
+    case CRNN: return convolutional_floats(l->input_layer) + convolutional_floats(l->self_layer) + convolutional_floats(l->output_layer);
+    case RNN: return connected_floats(l->input_layer) + connected_floats(l->self_layer) + connected_floats(l->output_layer);
+    case LSTM: return 4 * connected_floats(l->wf) + 4 * connected_floats(l->uf);
+    case GRU: return 3 * connected_floats(l->wz) + 3 * connected_floats(l->uz);
+    case LOCAL: return (size_t)l->outputs + (size_t)l->size * (size_t)l->size * (size_t)l->c * (size_t)l->n * (size_t)l->out_w * (size_t)l->out_h;
+    default: return 0;
+    }
+}
+
+/* The next layer that takes weights from a file, from `i` on. */
+static int next_with_floats(const network *net, int i, int cutoff)
+{
+    while (i < net->n && i < cutoff && (net->layers[i].dontload || !layer_floats(&net->layers[i]))) i++;
+    return i;
+}
+
+/* Darknet reads a file's floats one after the other and cannot tell whose they are; here every layer says what it has. */
+static int check_layers(const char *filename, const network *net, int cutoff)
+{
+    struct prune_packed packed;
+    int code = prune_packed_open(&packed, filename), i = next_with_floats(net, 0, cutoff), more;
+    if (code) return code;
+    while ((more = prune_packed_next(&packed)) > 0) {
+        if (packed.layer >= cutoff && cutoff < net->n) continue;
+        size_t floats = 0;
+        for (int p = 0; p < packed.n_arrays; p++) floats += (size_t)packed.arrays[p].part.rows * packed.arrays[p].part.columns;
+        const layer *l = i < net->n ? &net->layers[i] : NULL;
+        if (!l || i != packed.layer || layer_floats(l) != floats || strcmp(get_layer_string(l->type), packed.name)) {
+            code = prune_fail(PRUNE_ERR_SHAPE, "%s: packed from another network: its layer %d [%s] has %zu weights, biases and the like; here layer %d [%s] has %zu", filename, packed.layer,
+                              packed.name, floats, i, l ? get_layer_string(l->type) : "none", l ? layer_floats(l) : (size_t)0);
+            goto done;
+        }
+        i = next_with_floats(net, i + 1, cutoff);
+    }
+    code = more;
+    if (!code && i < net->n && i < cutoff) code = prune_fail(PRUNE_ERR_SHAPE, "%s: packed from another network: it ends before layer %d [%s]", filename, i, get_layer_string(net->layers[i].type));
+done:
+    prune_packed_close(&packed);
+    return code;
+}
+
+/* Darknet would say of a fault that the file is truncated, and has no other way to end. */
+static ssize_t read_stream(void *cookie, char *buffer, size_t n)
+{
+    long got = prune_unpack_read(cookie, buffer, n);
+    if (got < 0) exit(1);
+    return got;
+}
+
+static int close_stream(void *cookie)
+{
+    prune_unpack_close(cookie);
+    free(cookie);
+    return 0;
+}
+
+FILE *prune_open_weights(network *net, char *filename, int cutoff)
+{
+    if (!prune_packed_is(filename)) return fopen(filename, "rb");
+    fputc('\n', stderr);                /* "Loading weights from ..." stands there without an end */
+    struct prune_unpacking *unpacking = calloc(1, sizeof *unpacking);
+    if (!unpacking) exit(-prune_fail(PRUNE_ERR_NOMEM, "out of memory"));
+    if (check_layers(filename, net, cutoff) || prune_unpack_open(unpacking, filename)) exit(1);
+    FILE *stream = fopencookie(unpacking, "r", (cookie_io_functions_t){ .read = read_stream, .close = close_stream });
+    if (!stream) exit(-prune_fail(PRUNE_ERR_NOMEM, "out of memory"));
+    return stream;
+}
