@@ -20,6 +20,9 @@ struct packer {
     struct bits_out layer, chunk, values;
     uint32_t *places;           /* of the chunk's live tiles, from its begin */
     uint32_t n_places;
+    uint8_t *symbols;           /* of the chunk's values */
+    size_t n_symbols;
+    uint16_t *words;            /* into which they are coded */
     struct prune_packed_size *size;     /* of the layer under way */
 };
 
@@ -94,7 +97,17 @@ static void put_positions(struct bits_out *out, const uint32_t *places, uint32_t
     bits_align(out);
 }
 
-static int put_chunk(struct packer *packer, uint32_t all)
+static void put_words(struct packer *packer, struct bits_out *out, const struct value_form *form)
+{
+    size_t n;
+    uint32_t code_state;
+    prune_ans_encode(&form->code, packer->symbols, packer->n_symbols, packer->words, &n, &code_state);
+    bits_put(out, code_state, 32);
+    for (size_t i = 0; i < n; i++) bits_put(out, packer->words[i], 16);
+    bits_align(out);
+}
+
+static int put_chunk(struct packer *packer, const struct value_form *form, uint32_t all)
 {
     int way, k;
     uint64_t bits = choose_positions(packer->places, packer->n_places, all, &way, &k);
@@ -105,12 +118,15 @@ static int put_chunk(struct packer *packer, uint32_t all)
     bits_put(out, 0, 16);
     bits_put(out, packer->n_places, 32);
     put_positions(out, packer->places, packer->n_places, all, way, k);
+    size_t before = out->n;
     bits_align(&packer->values);
-    packer->values.failed |= out->failed;
     out->failed |= packer->values.failed;
     bits_append(out, packer->values.bytes, packer->values.n);
+    if (form->coded && form->code.first < form->code.last && packer->n_symbols) put_words(packer, out, form);
     packer->size->positions += bits;
+    packer->size->values += 8 * (out->n - before);
     packer->values.n = 0;
+    packer->n_symbols = 0;
     packer->n_places = 0;
     return put_section(packer, out);
 }
@@ -129,7 +145,7 @@ static int end_chunk(struct walk *walk)
     uint64_t left = walk->places - walk->begin;
     uint32_t all = (uint32_t)(left < walk->chunk_places ? left : walk->chunk_places);
     walk->begin += all;
-    if (walk->form) return put_chunk(walk->packer, all);
+    if (walk->form) return put_chunk(walk->packer, walk->form, all);
     int way, k;
     walk->positions += choose_positions(walk->packer->places, walk->packer->n_places, all, &way, &k);
     walk->packer->n_places = 0;
@@ -144,7 +160,7 @@ static void put_tile(struct walk *walk, uint32_t tile_row, uint32_t tile_column)
         for (uint32_t j = 0; j < tiles->w; j++) {
             uint32_t bits;
             memcpy(&bits, &tiles->floats[at + j], sizeof bits);
-            prune_values_put(walk->form, &walk->packer->values, bits);
+            prune_values_put(walk->form, &walk->packer->values, &walk->packer->symbols[walk->packer->n_symbols++], bits);
         }
     }
 }
@@ -284,7 +300,7 @@ static int decide(struct packer *packer, const struct prune_part *part, const fl
         prune_values_choose(&array->form, counts);
     }
     packer->size->positions += bitmap_bits(&array->tiles);
-    packer->size->values += array->form.bits;
+    packer->size->values += array->form.table_bits;
 done:
     free(counts);
     return code;
@@ -350,7 +366,9 @@ int prune_pack_write(FILE *out, const struct prune_graph *graph, const struct pr
     struct prune_packed_size unasked;
     const float *at = weights->floats;
     packer.places = malloc(CHUNK_WEIGHTS * sizeof *packer.places);
-    int code = packer.places ? put_bytes(&packer, PACKED_MAGIC, MAGIC_BYTES) : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    packer.symbols = malloc(CHUNK_WEIGHTS);
+    packer.words = malloc(CHUNK_WEIGHTS * sizeof *packer.words);
+    int code = packer.places && packer.symbols && packer.words ? put_bytes(&packer, PACKED_MAGIC, MAGIC_BYTES) : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     if (!code) code = put_header(&packer, 0);               /* its place; what it says is known at the end */
     for (int i = 0; !code && i < graph->n_nodes; i++) {
         packer.size = sizes ? &sizes[i] : &unasked;
@@ -363,6 +381,8 @@ int prune_pack_write(FILE *out, const struct prune_graph *graph, const struct pr
     if (!code && out && fseeko(out, MAGIC_BYTES, SEEK_SET)) code = prune_fail(PRUNE_ERR_IO, "the packed weights cannot be written: %s", strerror(errno));
     if (!code) code = put_header(&packer, packer.bytes);
     free(packer.places);
+    free(packer.symbols);
+    free(packer.words);
     free(packer.layer.bytes);
     free(packer.chunk.bytes);
     free(packer.values.bytes);

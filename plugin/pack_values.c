@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CODE_LENGTH_BITS = 4 };
-
 static uint32_t slot_of(const struct distinct *distinct, uint32_t bits)
 {
     uint32_t slot = (bits * UINT32_C(2654435769)) >> 22;        /* Knuth's multiplicative hash; 1024 slots */
@@ -38,28 +36,6 @@ void prune_values_count(struct value_counts *counts, uint32_t bits)
 }
 
 /* ------------------------------------------------------------------------------------------------------- choosing -- */
-
-/* Bits of all symbols and of the code's own table, coded or not. */
-static uint64_t symbols_cost(struct value_form *form, const uint64_t counts[256])
-{
-    uint64_t n = 0, coded = 0;
-    int first = 256, last = 0, used = 0;
-    prune_code_lengths(counts, form->lengths);
-    for (int s = 0; s < 256; s++) {
-        if (!counts[s]) continue;
-        if (first == 256) first = s;
-        last = s;
-        used++;
-        n += counts[s];
-        coded += counts[s] * form->lengths[s];
-    }
-    if (used == 1) coded = 0;
-    if (used) coded += 16 + 8 * (uint64_t)((last - first) / 2 + 1);
-    form->first = first;
-    form->last = last;
-    form->coded = used > 0 && coded < n * (uint64_t)form->symbol_bits;
-    return form->coded ? coded : n * (uint64_t)form->symbol_bits;
-}
 
 static double entropy_bits(const uint64_t counts[256])
 {
@@ -102,10 +78,13 @@ static int width_of(int n_entries)
 
 static void price(struct value_form *form, const uint64_t counts[256], uint64_t n)
 {
-    form->bits = symbols_cost(form, counts) + n * (uint64_t)form->plain_bits + 32 * (uint64_t)form->n_entries + (form->values == VALUES_CODEBOOK ? 16 : 0);
+    uint64_t fixed = n * (uint64_t)form->symbol_bits, coded = prune_ans_choose(counts, &form->code);
+    form->coded = coded < fixed;
+    form->table_bits = form->values == VALUES_CODEBOOK ? 16 + 32 * (uint64_t)form->n_entries : 0;
+    form->bits = form->table_bits + n * (uint64_t)form->plain_bits + (form->coded ? coded : fixed);
+    if (form->coded) form->table_bits += ANS_HEAD_BITS + (uint64_t)((form->code.last - form->code.first + 1) * form->code.scale + 7) / 8 * 8;
     form->limit_bits = entropy_bits(counts) + (double)n * form->plain_bits;
-    if (form->coded) prune_code_words(form->lengths, form->words);
-    if (form->coded && form->first == form->last) form->only = 1;
+    if (form->coded) prune_ans_table(&form->code);
 }
 
 void prune_values_choose(struct value_form *form, const struct value_counts *counts)
@@ -136,33 +115,31 @@ void prune_values_put_tables(const struct value_form *form, struct bits_out *out
         for (int i = 0; i < form->n_entries; i++) bits_put(out, form->entries[i], 32);
     }
     if (form->coded) {
-        bits_put(out, (uint32_t)form->first, 8);
-        bits_put(out, (uint32_t)form->last, 8);
-        for (int s = form->first; s <= form->last; s++) bits_put(out, form->lengths[s], CODE_LENGTH_BITS);
+        bits_put(out, (uint32_t)form->code.scale, 8);
+        bits_put(out, (uint32_t)form->code.first, 8);
+        bits_put(out, (uint32_t)form->code.last, 8);
+        for (int s = form->code.first; s <= form->code.last; s++) bits_put(out, form->code.frequencies[s], form->code.scale);
     }
     bits_align(out);
 }
 
-static void put_symbol(const struct value_form *form, struct bits_out *out, uint32_t symbol)
-{
-    if (!form->coded) bits_put(out, symbol, form->symbol_bits);
-    else if (!form->only) bits_put(out, form->words[symbol], form->lengths[symbol]);
-}
-
-void prune_values_put(const struct value_form *form, struct bits_out *out, uint32_t bits)
+void prune_values_put(const struct value_form *form, struct bits_out *out, uint8_t *symbol, uint32_t bits)
 {
     uint16_t half = 0;
+    uint32_t plain = 0;
     switch (form->values) {
     case VALUES_F32:
-        put_symbol(form, out, bits >> 23 & 255);
-        bits_put(out, (bits & 0x7fffff) | bits >> 31 << 23, 24);
+        *symbol = (uint8_t)(bits >> 23);
+        plain = (bits & 0x7fffff) | bits >> 31 << 23;
         break;
     case VALUES_F16:
         prune_half_exact(bits, &half);
-        put_symbol(form, out, half >> 10 & 31);
-        bits_put(out, (half & 0x3ffU) | (uint32_t)half >> 15 << 10, 11);
+        *symbol = half >> 10 & 31;
+        plain = (half & 0x3ffU) | (uint32_t)half >> 15 << 10;
         break;
     default:
-        put_symbol(form, out, form->distinct.index[slot_of(&form->distinct, bits)]);
+        *symbol = form->distinct.index[slot_of(&form->distinct, bits)];
     }
+    if (!form->coded) bits_put(out, *symbol, form->symbol_bits);
+    bits_put(out, plain, form->plain_bits);
 }

@@ -26,14 +26,12 @@ void prune_values_count(struct value_counts *counts, uint32_t bits);
 struct value_form {
     int values;                 /* VALUES_* */
     int symbol_bits, plain_bits;
-    int coded, only;            /* by a prefix code; of a single symbol, which takes no bits */
-    int first, last;            /* symbols in its table */
-    uint8_t lengths[256];
-    uint16_t words[256];
+    int coded;                  /* symbols are coded by `code`; else they take symbol_bits */
+    struct prune_ans code;
     uint32_t entries[PRUNE_CODEBOOK_MOST];
     int n_entries;
     struct distinct distinct;
-    uint64_t bits;              /* of all values and their tables */
+    uint64_t table_bits, bits;  /* of codebook and code; of all values too (with a code: about) */
     double limit_bits;          /* entropy of the symbols, and the plain bits */
 };
 
@@ -41,6 +39,8 @@ struct value_form {
 void prune_values_choose(struct value_form *form, const struct value_counts *counts);
 
 void prune_values_put_tables(const struct value_form *form, struct bits_out *out);
-void prune_values_put(const struct value_form *form, struct bits_out *out, uint32_t bits);
+
+/* The symbol goes to `symbols` if it is coded; all else to `out`. */
+void prune_values_put(const struct value_form *form, struct bits_out *out, uint8_t *symbol, uint32_t bits);
 
 #endif

@@ -165,7 +165,9 @@ static void free_arrays(struct prune_packed *packed)
     for (int i = 0; i < packed->n_arrays; i++) {
         free(packed->arrays[i].rows);
         free(packed->arrays[i].columns);
+        free(packed->arrays[i].code);
         packed->arrays[i].rows = packed->arrays[i].columns = NULL;
+        packed->arrays[i].code = NULL;
     }
     packed->n_arrays = 0;
 }
@@ -224,18 +226,27 @@ static int get_entries(struct prune_packed *packed, struct rest *rest, struct pr
     return PRUNE_OK;
 }
 
-static int get_lengths(struct prune_packed *packed, struct rest *rest, struct prune_packed_array *array)
+static int get_code(struct prune_packed *packed, struct rest *rest, struct prune_packed_array *array)
 {
-    uint16_t table[1 << PRUNE_CODE_BITS_MOST];
-    const uint8_t *at = take(rest, 2);
-    int first = at ? at[0] : 0, last = at ? at[1] : 0;
+    const uint8_t *at = take(rest, 3);
     int symbols = array->values == VALUES_CODEBOOK ? array->n_entries : 1 << array->symbol_bits;
-    if (!at || last < first || last >= symbols) return damaged(packed, "a code for symbols that there are not");
-    at = take(rest, (size_t)(last - first) / 2 + 1);
-    if (!at) return damaged(packed, "a code that is cut");
-    for (int s = first; s <= last; s++) array->lengths[s] = at[(s - first) / 2] >> 4 * ((s - first) % 2) & 15;
-    if ((last - first) % 2 == 0 && at[(last - first) / 2] >> 4) return damaged(packed, "bits that must be 0");
-    if (!prune_code_table(array->lengths, table)) return damaged(packed, "a code that is not complete");
+    struct prune_ans *code = array->code = calloc(1, sizeof *code);
+    if (!code) return prune_fail(PRUNE_ERR_NOMEM, "%s: out of memory", packed->path);
+    if (!at || at[2] < at[1] || at[2] >= symbols) return damaged(packed, "a code for symbols that there are not");
+    code->scale = at[0];
+    code->first = at[1];
+    code->last = at[2];
+    if (code->first == code->last) return code->scale ? damaged(packed, "a code of one symbol with a scale") : PRUNE_OK;
+    if (code->scale < ANS_SCALE_LEAST || code->scale > ANS_SCALE_MOST) return damaged(packed, "a code of scale %d", code->scale);
+    size_t bytes = ((size_t)(code->last - code->first + 1) * (size_t)code->scale + 7) / 8;
+    if (!(at = take(rest, bytes))) return damaged(packed, "a code that is cut");
+    struct bits_in in = { .at = at, .end = at + bytes };
+    for (int s = code->first; s <= code->last; s++) {
+        bits_refill(&in);
+        code->frequencies[s] = (uint16_t)bits_take(&in, code->scale);
+    }
+    if (!bits_next_byte(&in)) return damaged(packed, "bits that must be 0");
+    if (!code->frequencies[code->first] || !code->frequencies[code->last] || !prune_ans_table(code)) return damaged(packed, "a code that is not whole");
     return PRUNE_OK;
 }
 
@@ -265,11 +276,11 @@ static int get_array(struct prune_packed *packed, struct rest *rest, struct prun
     array->part.kernel = 1;
     array->part.transposed = (flags & FLAG_TRANSPOSED) != 0;
     array->values = at[1];
-    array->coded = at[2];
+    int coded = at[2];
     uint32_t rows = array->part.rows = u32_at(at + 4), columns = array->part.columns = u32_at(at + 8);
     uint32_t h = array->tile_rows = u16_at(at + 12), w = array->tile_columns = u16_at(at + 14);
     array->tiles = u64_at(at + 16);
-    if (at[0] > PRUNE_PART_VARIANCES || array->values > VALUES_CODEBOOK || array->coded > 1 || flags > 7) return damaged(packed, "an array that cannot be");
+    if (at[0] > PRUNE_PART_VARIANCES || array->values > VALUES_CODEBOOK || coded > 1 || flags > 7) return damaged(packed, "an array that cannot be");
     if (rows < 1 || rows > INT32_MAX || columns < 1 || columns > INT32_MAX) return damaged(packed, "an array of %" PRIu32 " x %" PRIu32, rows, columns);
     if (array->part.role != PRUNE_PART_WEIGHTS && (rows != 1 || array->part.transposed)) return damaged(packed, "biases or batch-norm with rows");
     if (h < 1 || w < 1 || h * w > TILE_MOST || rows % h || columns % w) return damaged(packed, "tiles of %" PRIu32 " x %" PRIu32, h, w);
@@ -277,7 +288,7 @@ static int get_array(struct prune_packed *packed, struct rest *rest, struct prun
     packed->floats_read += (uint64_t)rows * columns;
     array->symbol_bits = array->values == VALUES_F32 ? 8 : 5;
     if (array->values == VALUES_CODEBOOK && (code = get_entries(packed, rest, array))) return code;
-    if (array->coded && (code = get_lengths(packed, rest, array))) return code;
+    if (coded && (code = get_code(packed, rest, array))) return code;
     array->n_rows = rows / h;
     array->n_columns = columns / w;
     if (flags & FLAG_LIVE_ROWS && (code = get_bitmap(packed, rest, rows / h, &array->rows, &array->n_rows))) return code;
@@ -385,7 +396,6 @@ int prune_packed_fits(const struct prune_packed *packed, const struct prune_grap
 struct decoder {
     struct prune_packed *packed;
     const struct prune_packed_array *array;
-    uint16_t *table;                /* of the code */
     uint32_t *places;               /* of the live tiles of the chunk, from its begin */
     float *values;                  /* theirs, if they are not decoded elsewhere */
     uint32_t n, allocated;          /* live tiles in the chunk */
@@ -398,15 +408,11 @@ static int start_array(struct prune_packed *packed, struct decoder *decoder)
 {
     *decoder = (struct decoder){ .packed = packed, .array = &packed->arrays[packed->next_array] };
     if (packed->next_array >= packed->n_arrays) return prune_fail(PRUNE_ERR_RANGE, "%s: layer %d has no array %d", packed->path, packed->layer, packed->next_array);
-    decoder->table = malloc(sizeof *decoder->table << PRUNE_CODE_BITS_MOST);
-    if (!decoder->table) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
-    if (decoder->array->coded) prune_code_table(decoder->array->lengths, decoder->table);
     return PRUNE_OK;
 }
 
 static void free_decoder(struct decoder *decoder)
 {
-    free(decoder->table);
     free(decoder->places);
     free(decoder->values);
 }
@@ -484,42 +490,69 @@ static int next_chunk(struct decoder *decoder)
     return 1;
 }
 
-static int end_chunk(struct decoder *decoder)
+/* The words of an array's code, behind the plain bits. */
+struct words {
+    const uint8_t *at, *end;
+    uint32_t state;
+    int cut;
+};
+
+static int start_words(struct decoder *decoder, size_t n, struct words *words)
 {
-    if (bits_overrun(&decoder->in) || !bits_next_byte(&decoder->in) || bits_left(&decoder->in)) return damaged(decoder->packed, "values that do not fill their chunk");
-    return PRUNE_OK;
+    const struct prune_packed_array *array = decoder->array;
+    uint64_t plain = (uint64_t)n * (array->values == VALUES_F32 ? 24 : array->values == VALUES_F16 ? 11 : 0);
+    const uint8_t *begin = decoder->in.end - bits_left(&decoder->in);
+    if (bits_left(&decoder->in) < (plain + 7) / 8 + 4) return damaged(decoder->packed, "a chunk that is cut");
+    words->at = begin + (plain + 7) / 8;
+    words->end = decoder->in.end;
+    words->state = u32_at(words->at);
+    words->at += 4;
+    decoder->in = (struct bits_in){ .at = begin, .end = words->at - 4 };
+    return words->state < ANS_LOW ? damaged(decoder->packed, "a code's state that cannot be") : PRUNE_OK;
 }
 
-static inline uint32_t get_symbol(struct bits_in *in, const struct prune_packed_array *array, const uint16_t *table)
+static inline uint32_t next_symbol(struct words *words, const struct prune_ans *code)
 {
-    if (!array->coded) return bits_take(in, array->symbol_bits);
-    uint32_t entry = table[in->window & ((1U << PRUNE_CODE_BITS_MOST) - 1)];
-    bits_take(in, entry & 15);
-    return entry >> 4;
+    uint32_t symbol = prune_ans_step(code, &words->state);
+    if (words->state < ANS_LOW) {
+        if (words->end - words->at >= 2) {
+            words->state = words->state << 16 | u16_at(words->at);
+            words->at += 2;
+        } else {
+            words->cut = 1;
+            words->state |= ANS_LOW;
+        }
+    }
+    return symbol;
 }
 
-/* n values. */
+/* The bits of a float. */
+static inline uint32_t join(const struct prune_packed_array *array, struct bits_in *in, uint32_t symbol)
+{
+    if (array->values == VALUES_CODEBOOK) return array->entries[symbol];
+    uint32_t plain = bits_take(in, array->values == VALUES_F32 ? 24 : 11);
+    if (array->values == VALUES_F32) return plain >> 23 << 31 | symbol << 23 | (plain & 0x7fffff);
+    return prune_half_widen((uint16_t)(plain >> 10 << 15 | symbol << 10 | (plain & 0x3ff)));
+}
+
+/* The n values of the chunk, to its end. */
 static int get_values(struct decoder *decoder, float *values, size_t n)
 {
     const struct prune_packed_array *array = decoder->array;
+    const struct prune_ans *code = array->code;
+    struct words words = { 0 };
+    int with_words = code && code->first < code->last && n, status = PRUNE_OK;
+    if (with_words && (status = start_words(decoder, n, &words))) return status;
     struct bits_in in = decoder->in;
-    uint32_t bits;
     for (size_t i = 0; i < n; i++) {
         bits_refill(&in);
-        uint32_t symbol = get_symbol(&in, array, decoder->table);
-        if (array->values == VALUES_F32) {
-            uint32_t plain = bits_take(&in, 24);
-            bits = plain >> 23 << 31 | symbol << 23 | (plain & 0x7fffff);
-        } else if (array->values == VALUES_F16) {
-            uint32_t plain = bits_take(&in, 11);
-            bits = prune_half_widen((uint16_t)(plain >> 10 << 15 | symbol << 10 | (plain & 0x3ff)));
-        } else {
-            if (symbol >= (uint32_t)array->n_entries) return damaged(decoder->packed, "an entry that the codebook has not");
-            bits = array->entries[symbol];
-        }
+        uint32_t symbol = with_words ? next_symbol(&words, code) : code ? (uint32_t)code->first : bits_take(&in, array->symbol_bits);
+        if (!code && array->values == VALUES_CODEBOOK && symbol >= (uint32_t)array->n_entries) return damaged(decoder->packed, "an entry that the codebook has not");
+        uint32_t bits = join(array, &in, symbol);
         memcpy(&values[i], &bits, sizeof bits);
     }
-    decoder->in = in;
+    if (bits_overrun(&in) || !bits_next_byte(&in) || bits_left(&in)) return damaged(decoder->packed, "values that do not fill their chunk");
+    if (with_words && (words.cut || words.at != words.end || words.state != ANS_LOW)) return damaged(decoder->packed, "a code that does not end as it began");
     return PRUNE_OK;
 }
 
@@ -554,7 +587,7 @@ int prune_packed_dense(struct prune_packed *packed, float *floats)
     if (!decoder.values) code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     while (!code && (more = next_chunk(&decoder)) > 0) {
         uint32_t row = decoder.row, column = decoder.column, at = 0;
-        if ((code = get_values(&decoder, decoder.values, decoder.n * area)) || (code = end_chunk(&decoder))) break;
+        if ((code = get_values(&decoder, decoder.values, decoder.n * area))) break;
         for (uint32_t i = 0; i < decoder.n; at = decoder.places[i++]) {
             go_to(array, &row, &column, decoder.places[i] - at);
             place_tile(array, floats, row, column, decoder.values + i * area);
@@ -605,7 +638,6 @@ int prune_packed_sparse(struct prune_packed *packed, struct prune_sparse *sparse
             sparse->at[sparse->n_tiles++] = array->columns ? array->columns[column] : column;
         }
         code = get_values(&decoder, sparse->values + first * area, decoder.n * area);
-        if (!code) code = end_chunk(&decoder);
     }
     if (!code && more < 0) code = more;
     if (!code)

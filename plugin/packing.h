@@ -26,13 +26,32 @@ uint32_t prune_packed_line(uint32_t crc, int layer, const char *name, const stru
 int prune_half_exact(uint32_t bits, uint16_t *half);
 uint32_t prune_half_widen(uint16_t half);
 
-/* Lengths of an optimal prefix code of at most PRUNE_CODE_BITS_MOST bits (Larmore and Hirschberg, 1990: package-merge); 0 where the count is 0, 1 for an only symbol. */
-void prune_code_lengths(const uint64_t counts[256], uint8_t lengths[256]);
+enum { ANS_SCALE_LEAST = 8, ANS_SCALE_MOST = 12, ANS_HEAD_BITS = 24, ANS_STATE_BITS = 32 };
+#define ANS_LOW (UINT32_C(1) << 16)     /* the state is never below it between symbols; it begins (encoding) and ends (decoding) there */
 
-/* Canonical codes, turned so that the first bit to be sent is the lowest. */
-void prune_code_words(const uint8_t lengths[256], uint16_t words[256]);
+struct prune_ans {              /* how often each symbol is thought to occur, of 2^scale */
+    int first, last;            /* symbols outside of these do not occur; equal: there is only that one, and it takes no bits */
+    int scale;
+    uint16_t frequencies[256];
+    uint16_t starts[256];       /* prune_ans_table: the sum of those before */
+    uint8_t symbol_of[1 << ANS_SCALE_MOST];
+};
 
-/* entry: symbol << 4 | bits that its code takes, by the next PRUNE_CODE_BITS_MOST bits. Returns 0 if the code is not complete. */
-int prune_code_table(const uint8_t lengths[256], uint16_t table[1 << PRUNE_CODE_BITS_MOST]);
+/* The code that takes the fewest bits together with its own table; returns about how many. UINT64_MAX: there is no symbol. */
+uint64_t prune_ans_choose(const uint64_t counts[256], struct prune_ans *code);
+
+/* Fills starts and symbol_of. Returns 0 if the frequencies do not come to 2^scale. */
+int prune_ans_table(struct prune_ans *code);
+
+/* For a code with more than one symbol. words: room for n; they, and the state before them, are what the decoder reads. */
+void prune_ans_encode(const struct prune_ans *code, const uint8_t *symbols, size_t n, uint16_t *words, size_t *n_words, uint32_t *state);
+
+/* The decoder's step: the symbol in the state; where the result is below ANS_LOW, the next word is to be shifted in from below. */
+static inline uint32_t prune_ans_step(const struct prune_ans *code, uint32_t *state)
+{
+    uint32_t slot = *state & ((1U << code->scale) - 1), symbol = code->symbol_of[slot];
+    *state = code->frequencies[symbol] * (*state >> code->scale) + slot - code->starts[symbol];
+    return symbol;
+}
 
 #endif

@@ -729,18 +729,17 @@ struct prune_packed_size {
 /* Writes weights (raw: matrices as in their file) as .pweights; each array in the smallest lossless form there is. `out` must be seekable; NULL: only the sizes are wanted. `sizes`: n_nodes, or NULL. */
 int prune_pack_write(FILE *out, const struct prune_graph *graph, const struct prune_weights *weights, struct prune_packed_size *sizes);
 
-enum { PRUNE_CODE_BITS_MOST = 12 };
+struct prune_ans;               /* packing.h: the code of an array's symbols */
 
 struct prune_packed_array {
     struct prune_part part;     /* kernel is 1 */
     int values;                 /* 0 f32, 1 f16, 2 codebook */
     int symbol_bits;            /* width of symbols that are not coded */
-    int coded;                  /* Huffman */
+    struct prune_ans *code;     /* or NULL */
     uint32_t tile_rows, tile_columns;
     uint64_t tiles;             /* live ones */
     uint32_t entries[PRUNE_CODEBOOK_MOST];  /* bits of floats */
     int n_entries;
-    uint8_t lengths[256];       /* of the code of each symbol, 0: does not occur */
     uint32_t *rows, *columns;   /* numbers of live tile rows and columns, rising */
     uint32_t n_rows, n_columns;
 };

@@ -1,4 +1,4 @@
-/* test_packing.c - what packed weights are made of: checksum, prefix code, binary16, bit streams; each against a slow twin */
+/* test_packing.c - what packed weights are made of: checksum, rANS code, binary16, bit streams; each against a slow twin */
 #include "reading.h"
 #include "random.h"
 
@@ -40,39 +40,7 @@ static void checksum_equals_its_twin_at_every_length_and_cut(void **state)
     }
 }
 
-/* ---------------------------------------------------------------------------------------------------- prefix code -- */
-
-static uint64_t cost_of(const uint64_t counts[256], const uint8_t lengths[256])
-{
-    uint64_t sum = 0;
-    for (int s = 0; s < 256; s++) sum += counts[s] * lengths[s];
-    return sum;
-}
-
-/* Huffman's own way: the two rarest become one, until one is left. The cost is the sum of all that was merged. Lengths are not limited. */
-static uint64_t huffman_cost(const uint64_t counts[256], int *deepest)
-{
-    uint64_t list[256], total = 0;
-    int depth[256], n = 0;
-    for (int s = 0; s < 256; s++)
-        if (counts[s]) depth[n] = 0, list[n++] = counts[s];
-    for (; n > 1; n--) {
-        for (int k = 0; k < 2; k++)
-            for (int i = k + 1; i < n; i++)
-                if (list[i] < list[k]) {
-                    uint64_t count = list[i];
-                    int d = depth[i];
-                    list[i] = list[k], depth[i] = depth[k];
-                    list[k] = count, depth[k] = d;
-                }
-        list[0] += list[1];
-        depth[0] = 1 + (depth[0] > depth[1] ? depth[0] : depth[1]);
-        total += list[0];
-        list[1] = list[n - 1], depth[1] = depth[n - 1];
-    }
-    *deepest = n ? depth[0] : 0;
-    return total;
-}
+/* ------------------------------------------------------------------------------------------------------ rANS code -- */
 
 static void draw_counts(uint64_t counts[256])
 {
@@ -81,104 +49,107 @@ static void draw_counts(uint64_t counts[256])
     for (size_t i = 0; i < n; i++) counts[random_below(256)] = 1 + (random_bits() >> (24 + random_below(steepness + 1)));
 }
 
-static void code_is_optimal_where_its_limit_does_not_bind(void **state)
+static int count_used(const uint64_t counts[256])
+{
+    int used = 0;
+    for (int s = 0; s < 256; s++) used += counts[s] > 0;
+    return used;
+}
+
+static void frequencies_are_whole_and_leave_no_symbol_out(void **state)
 {
     (void)state;
-    int bound = 0, unbound = 0;
+    static struct prune_ans code;
     random_seed(2);
-    for (int round = 0; round < 300; round++) {
+    for (int round = 0; round < 500; round++) {
         uint64_t counts[256];
-        uint8_t lengths[256];
-        int deepest, used = 0;
-        uint32_t kraft = 0;
+        uint32_t sum = 0;
         draw_counts(counts);
-        prune_code_lengths(counts, lengths);
-        uint64_t best = huffman_cost(counts, &deepest);
-        for (int s = 0; s < 256; s++) {
-            assert_int_equal(lengths[s] > 0, counts[s] > 0);
-            assert_true(lengths[s] <= PRUNE_CODE_BITS_MOST);
-            used += counts[s] > 0;
-            kraft += lengths[s] ? 1U << (PRUNE_CODE_BITS_MOST - lengths[s]) : 0;
+        assert_true(prune_ans_choose(counts, &code) < UINT64_MAX);
+        if (count_used(counts) == 1) {
+            assert_int_equal(code.first, code.last);
+            assert_true(counts[code.first] > 0);
+            continue;
         }
-        if (used == 1) continue;
-        assert_int_equal(kraft, 1U << PRUNE_CODE_BITS_MOST);
-        if (deepest <= PRUNE_CODE_BITS_MOST) assert_int_equal(cost_of(counts, lengths), best), unbound++;
-        else assert_true(cost_of(counts, lengths) >= best), bound++;
+        for (int s = 0; s < 256; s++) {
+            assert_int_equal(code.frequencies[s] > 0, counts[s] > 0);
+            sum += code.frequencies[s];
+        }
+        assert_int_equal(sum, 1U << code.scale);
+        assert_true(counts[code.first] && counts[code.last] && prune_ans_table(&code));
     }
-    assert_true(bound > 20 && unbound > 20);
+    uint64_t none[256] = { 0 };
+    assert_true(prune_ans_choose(none, &code) == UINT64_MAX);
 }
 
-/* All ways to give 5 symbols lengths of a complete code, by trying them: none is cheaper. The limit is 12, so 5 symbols never meet it; 14 with Fibonacci counts do. */
-static void code_at_its_limit_is_no_worse_than_any_complete_one_nearby(void **state)
+/* The decoder by its definition: the symbol is searched for, nothing is looked up. */
+static int search_symbol(const struct prune_ans *code, uint32_t slot, uint32_t *start)
 {
-    (void)state;
-    uint64_t counts[256] = { 0 };
-    uint8_t lengths[256], other[256];
-    uint64_t a = 1, b = 1;
-    for (int s = 0; s < 16; s++) {
-        counts[s] = a;
-        b += a;
-        a = b - a;
-    }
-    prune_code_lengths(counts, lengths);
-    uint64_t cost = cost_of(counts, lengths);
-    int tried = 0;
-    /* Complete codes next to it: one leaf is split off another's place (x+1, and two of y+1 become y). */
-    for (int x = 0; x < 16; x++)
-        for (int y = 0; y < 16; y++)
-            for (int z = 0; z < 16; z++) {
-                if (x == y || y == z || x == z) continue;
-                memcpy(other, lengths, sizeof other);
-                other[x]++, other[y]++, other[z]--;
-                uint32_t kraft = 0;
-                int right = 1;
-                for (int s = 0; s < 16; s++) {
-                    right &= other[s] >= 1 && other[s] <= PRUNE_CODE_BITS_MOST;
-                    kraft += 1U << (PRUNE_CODE_BITS_MOST - (other[s] > 12 ? 12 : other[s]));
-                }
-                if (!right || kraft > 1U << PRUNE_CODE_BITS_MOST) continue;
-                assert_true(cost_of(counts, other) >= cost);
-                tried++;
-            }
-    assert_true(tried > 10);
+    *start = 0;
+    int s = code->first;
+    while (slot >= *start + code->frequencies[s]) *start += code->frequencies[s++];
+    return s;
 }
 
-static void table_decodes_what_words_say(void **state)
+/* Symbols of a skewed distribution: they come back, by the table and by the definition, and in as many bits as their entropy and a little. */
+static void symbols_come_back_in_the_bits_of_their_entropy(void **state)
 {
     (void)state;
-    static uint16_t table[1 << PRUNE_CODE_BITS_MOST];
+    static struct prune_ans code;
+    enum { MOST = 20000 };
+    static uint8_t symbols[MOST];
+    static uint16_t words[MOST];
     random_seed(3);
-    for (int round = 0; round < 100; round++) {
-        uint64_t counts[256];
-        uint8_t lengths[256];
-        uint16_t words[256];
-        draw_counts(counts);
-        prune_code_lengths(counts, lengths);
-        prune_code_words(lengths, words);
-        assert_true(prune_code_table(lengths, table));
-        int used = 0;
-        for (int s = 0; s < 256; s++) used += lengths[s] > 0;
-        for (int s = 0; s < 256; s++) {
-            if (!lengths[s]) continue;
-            unsigned behind = (unsigned)random_bits() << lengths[s];
-            uint16_t entry = table[(words[s] | behind) & ((1U << PRUNE_CODE_BITS_MOST) - 1)];
-            assert_int_equal(entry >> 4, s);
-            assert_int_equal(entry & 15, used == 1 ? 0 : lengths[s]);
+    int close = 0;
+    for (int round = 0; round < 200; round++) {
+        uint64_t counts[256] = { 0 };
+        size_t n = round < 20 ? 1 + random_below(5) : 1 + random_below(MOST), spread = 1 + random_below(60), n_words, at = 0;
+        uint32_t first;
+        for (size_t i = 0; i < n; i++) {
+            symbols[i] = (uint8_t)(100 + (random_below(spread) * random_below(spread) + random_below(2)) % 150);
+            counts[symbols[i]]++;
         }
+        uint64_t told = prune_ans_choose(counts, &code);
+        if (count_used(counts) < 2) continue;
+        assert_true(prune_ans_table(&code));
+        prune_ans_encode(&code, symbols, n, words, &n_words, &first);
+        uint32_t x = first, twin = first;
+        for (size_t i = 0; i < n; i++) {
+            uint32_t start, slot = twin & ((1U << code.scale) - 1);
+            int symbol = search_symbol(&code, slot, &start);
+            twin = code.frequencies[symbol] * (twin >> code.scale) + slot - start;
+            assert_true(x >= ANS_LOW);
+            assert_int_equal(prune_ans_step(&code, &x), symbols[i]);
+            assert_int_equal(symbol, symbols[i]);
+            assert_int_equal(x, twin);
+            if (x < ANS_LOW) {
+                assert_true(at < n_words);
+                x = twin = x << 16 | words[at++];
+            }
+        }
+        assert_int_equal(at, n_words);
+        assert_int_equal(x, ANS_LOW);
+        double entropy = 0, table = 24 + (code.last - code.first + 1) * code.scale;
+        for (int s = 0; s < 256; s++) entropy -= counts[s] ? (double)counts[s] * log2((double)counts[s] / (double)n) : 0;
+        double bits = 32 + 16 * (double)n_words;
+        assert_true(bits <= entropy * 1.02 + 64);
+        assert_true(fabs((double)told - table - bits) < 24 + .001 * bits);
+        close += n > 5000 && bits < entropy * 1.005;
     }
+    assert_true(close > 20);
 }
 
-static void codes_that_are_not_complete_are_refused(void **state)
+static void frequencies_that_are_not_whole_are_refused(void **state)
 {
     (void)state;
-    static uint16_t table[1 << PRUNE_CODE_BITS_MOST];
-    uint8_t none[256] = { 0 }, two[256] = { 1, 2 }, three[256] = { 1, 1, 1 }, lone[256] = { [7] = 2 }, fine[256] = { 1, 2, 2 }, long_one[256] = { 1, 2, 13, 13 };
-    assert_false(prune_code_table(none, table));
-    assert_false(prune_code_table(two, table));
-    assert_false(prune_code_table(three, table));
-    assert_false(prune_code_table(lone, table));
-    assert_false(prune_code_table(long_one, table));
-    assert_true(prune_code_table(fine, table));
+    static struct prune_ans code;
+    code = (struct prune_ans){ .first = 3, .last = 5, .scale = 8, .frequencies = { [3] = 100, [5] = 156 } };
+    assert_true(prune_ans_table(&code));
+    code.frequencies[4] = 1;
+    assert_false(prune_ans_table(&code));
+    code.frequencies[4] = 0;
+    code.frequencies[5] = 155;
+    assert_false(prune_ans_table(&code));
 }
 
 /* -------------------------------------------------------------------------------------------------------- binary16 -- */
@@ -278,10 +249,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checksum_of_the_standard_text),
         cmocka_unit_test(checksum_equals_its_twin_at_every_length_and_cut),
-        cmocka_unit_test(code_is_optimal_where_its_limit_does_not_bind),
-        cmocka_unit_test(code_at_its_limit_is_no_worse_than_any_complete_one_nearby),
-        cmocka_unit_test(table_decodes_what_words_say),
-        cmocka_unit_test(codes_that_are_not_complete_are_refused),
+        cmocka_unit_test(frequencies_are_whole_and_leave_no_symbol_out),
+        cmocka_unit_test(symbols_come_back_in_the_bits_of_their_entropy),
+        cmocka_unit_test(frequencies_that_are_not_whole_are_refused),
         cmocka_unit_test(every_half_widens_to_its_value_and_comes_back),
         cmocka_unit_test(only_halves_are_exact),
         cmocka_unit_test(bits_come_back_and_the_end_is_found),
