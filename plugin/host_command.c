@@ -72,7 +72,7 @@ static const struct verb {
       "  -svg file       and a chart\n"
       "\n"
       "example: darknet prune scan mnist.data lenet.cfg lenet_final.weights -granularity filter\n" },
-    { "report", report_command, "<cfg> [<weights>]", "weights, zeros, MACs, bytes and an energy estimate per layer",
+    { "report", report_command, "<cfg> [<weights>]", "weights, zeros, MACs, energy and bytes, packed and not, per layer",
       "Reads cfgs of all forks.\n"
       "  -groups    which channels are coupled, and why some cannot be pruned; needs no <weights>\n"
       "  -json      the same as JSON\n"
@@ -185,7 +185,7 @@ static int report_command(int argc, char **argv)
     if (code) return code;
     if (groups) code = prune_channels_print(stdout, &model.channels);
     else if (json) code = prune_report_json(stdout, &model.graph, &model.weights);
-    else code = prune_report_text(stdout, &model.graph, &model.weights);
+    else if (!(code = prune_report_text(stdout, &model.graph, &model.weights))) code = prune_report_packed_text(stdout, &model.graph, &model.weights);
     if (!code && fflush(stdout)) code = prune_fail(PRUNE_ERR_IO, "cannot write the report: %s", strerror(errno));
     if (!code && svg && words[1]) code = write_svg(svg, &model.graph, &model.weights);
     prune_model_free(&model);

@@ -937,6 +937,7 @@ struct prune_cost prune_report_total(const struct prune_graph *graph, const stru
 /* Write the report to `out`: a table of the layers that have weights and the total, for people; an object with all layers, for programs; a picture with a
  * bar per layer. */
 int prune_report_text(FILE *out, const struct prune_graph *graph, const struct prune_weights *weights);
+int prune_report_packed_text(FILE *out, const struct prune_graph *graph, const struct prune_weights *weights);  /* a second table: files, packed and not, and limits */
 int prune_report_json(FILE *out, const struct prune_graph *graph, const struct prune_weights *weights);
 int prune_report_svg(FILE *out, const struct prune_graph *graph, const struct prune_weights *weights);
 

@@ -208,7 +208,14 @@ static int add_cost(cJSON *object, const struct prune_cost *cost)
            add_number(object, "energy_nonzero_uj", cost->energy_nonzero_pj * 1e-6);
 }
 
-static int add_layer(cJSON *layers, const struct prune_graph *graph, const struct prune_weights *weights, int i)
+static int add_packed(cJSON *object, const struct prune_packed_size *size)
+{
+    return add_number(object, "packed_bytes", (double)(size->packed / 8)) && add_number(object, "positions_bytes", (double)(size->positions / 8)) &&
+           add_number(object, "positions_limit_bytes", size->positions_limit / 8) && add_number(object, "values_bytes", (double)(size->values / 8)) &&
+           add_number(object, "values_limit_bytes", size->values_limit / 8);
+}
+
+static int add_layer(cJSON *layers, const struct prune_graph *graph, const struct prune_weights *weights, const struct prune_packed_size *size, int i)
 {
     const struct prune_node *node = &graph->nodes[i];
     struct prune_cost cost = prune_report_layer(graph, weights, i);
@@ -227,19 +234,25 @@ static int add_layer(cJSON *layers, const struct prune_graph *graph, const struc
             return 0;
         }
     }
-    return add_cost(layer, &cost);
+    return add_cost(layer, &cost) && add_packed(layer, size);
 }
 
 int prune_report_json(FILE *out, const struct prune_graph *graph, const struct prune_weights *weights)
 {
-    int code = PRUNE_ERR_NOMEM;
+    struct prune_packed_size *sizes = NULL;
+    int code = prune_report_sizes(graph, weights, &sizes);
+    if (code) {
+        free(sizes);
+        return code;
+    }
+    code = PRUNE_ERR_NOMEM;
     char *text = NULL, *path = prune_report_clean(graph->cfg->path);
     struct prune_cost sum = prune_report_total(graph, weights);
     cJSON *report = cJSON_CreateObject(), *layers, *total;
     if (!report || !path || !cJSON_AddStringToObject(report, "network", path)) goto done;
     if (!(layers = cJSON_AddArrayToObject(report, "layers"))) goto done;
     for (int i = 0; i < graph->n_nodes; i++)
-        if (!add_layer(layers, graph, weights, i)) goto done;
+        if (!add_layer(layers, graph, weights, &sizes[i], i)) goto done;
     if (!(total = cJSON_AddObjectToObject(report, "total")) || !add_cost(total, &sum)) goto done;
     if (!(text = cJSON_Print(report))) goto done;
     fprintf(out, "%s\n", text);
@@ -250,5 +263,6 @@ done:
     cJSON_free(text);
     cJSON_Delete(report);
     free(path);
+    free(sizes);
     return code;
 }

@@ -13,4 +13,7 @@ char *prune_report_thousands(uint64_t n, char *text);
 /* PRUNE_OK, or the fault that `out` could not be written. */
 int prune_report_written(FILE *out);
 
+/* What packing each layer comes to: n_nodes sizes; the caller frees them, also after a fault. */
+int prune_report_sizes(const struct prune_graph *graph, const struct prune_weights *weights, struct prune_packed_size **sizes);
+
 #endif
