@@ -29,7 +29,7 @@ DEPS_TEST := libcmocka-dev quilt libpng-dev pkg-config libopencv-dev
 DEPS_CIFAR := libpng-dev
 
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test deps-npm deps-debian-npm deps-png demo test data-mnist data-fashion data-cifar10 results-mnist results-rules results-structured bench-hooks bench-structured fuzz refresh clean distclean help
+.PHONY: all deps deps-test deps-npm deps-debian-npm deps-png demo test data-mnist data-fashion data-cifar10 results-mnist results-rules results-structured results-pack bench-hooks bench-structured bench-pack fuzz refresh clean distclean help
 
 all: $(BUILD)/darknet.built
 
@@ -144,12 +144,19 @@ results-rules: deps ## the recovery rules compared: build/results/rules.csv
 results-structured: deps ## filters pruned to half and a quarter of the MACs, 3 seeds: build/results/structured.csv
 	$(Q)$(MAKE) -s all data-mnist data-fashion
 	$(Q)bench/results-structured
+results-pack: deps ## LeNet-300-100 and LeNet-5 pruned, as codebooks, packed, 3 seeds: build/results/pack.csv
+	$(Q)$(MAKE) -s all data-mnist
+	$(Q)bench/results-pack
 bench-hooks: deps ## what the hooks cost: build/bench/hooks.csv
 	$(Q)$(MAKE) -s all
 	$(Q)bench/hooks
 bench-structured: deps-test ## what compaction costs and brings, in Darknet and in OpenCV: build/bench/structured.csv
 	$(Q)$(MAKE) -s all
 	$(Q)bench/structured
+
+bench-pack: deps ## packed weights: sizes against their limits, speed: build/bench/pack.csv, pack-speed.csv
+	$(Q)$(MAKE) -s all
+	$(Q)bench/pack
 
 FUZZ_SECONDS ?= 600
 fuzz: deps ## searches for inputs that harm the cfg reader, FUZZ_SECONDS=600 (clang's libFuzzer)

@@ -2,9 +2,10 @@
  *
  *   pack make <cfg> <weights> <sparsity>   normally distributed weights, of each layer but the first the smallest by size are 0; deviation sqrt(2 / inputs), as Darknet starts them
  *   pack size <cfg> <weights>              prints bytes and limit of the packed file; bytes and limit of the positions alone
+ *   pack bitmap <cfg> <weights>            writes a bit for each weight, layer by layer: 1 where it is not 0
  *   pack load <cfg> <weights> <pweights> <times>
- *                                          prints medians in ms: Darknet's load of the dense file into a network that is there; the sparse form of the packed file; the sparse form's
- *                                          bytes
+ *                                          prints medians in ms: Darknet's load_weights of the dense file into a network that is there; its load_network (cfg and dense file); the sparse
+ *                                          form of the packed file
  *   pack sparse <pweights>                 prints the sparse form's bytes and the most memory that loading it took
  */
 #include <darknet.h>
@@ -93,6 +94,25 @@ static int size(const char *cfg_path, const char *path)
     return 0;
 }
 
+static int bitmap(const char *cfg_path, const char *path)
+{
+    struct prune_cfg cfg;
+    struct prune_graph graph;
+    struct prune_weights weights;
+    if (open_graph(&cfg, &graph, cfg_path) || prune_weights_read(&weights, &graph, path)) return 1;
+    unsigned byte = 0, used = 0;
+    for (int i = 0; i < graph.n_nodes; i++) {
+        for (size_t k = 0; weights.weights[i] && k < graph.nodes[i].n_weights; k++) {
+            byte |= (unsigned)(weights.weights[i][k] != 0) << used;
+            if (++used < 8) continue;
+            putchar((int)byte);
+            byte = used = 0;
+        }
+    }
+    if (used) putchar((int)byte);
+    return ferror(stdout) != 0;
+}
+
 /* Every array in its sparse form, kept until all are there, as an inference engine would. Returns bytes, 0: fault. */
 static size_t load_sparse(const char *path)
 {
@@ -114,20 +134,21 @@ static size_t load_sparse(const char *path)
 
 static int load(char *cfg_path, char *path, const char *packed, int times)
 {
-    double *dense = calloc((size_t)times, sizeof *dense), *sparse = calloc((size_t)times, sizeof *sparse);
-    network *net = parse_network_cfg(cfg_path);
-    if (!dense || !sparse || !load_sparse(packed)) return 1;        /* and once to warm up */
-    load_weights(net, path);
-    size_t bytes = 0;
+    double *dense = calloc((size_t)times, sizeof *dense), *whole = calloc((size_t)times, sizeof *whole), *sparse = calloc((size_t)times, sizeof *sparse);
+    if (!dense || !whole || !sparse || !load_sparse(packed)) return 1;     /* and once to warm up */
     for (int i = 0; i < times; i++) {
         double start = milliseconds();
+        network *net = load_network(cfg_path, path, 0);
+        whole[i] = milliseconds() - start;
+        start = milliseconds();
         load_weights(net, path);
         dense[i] = milliseconds() - start;
+        free_network(net);
         start = milliseconds();
-        if (!(bytes = load_sparse(packed))) return 1;
+        if (!load_sparse(packed)) return 1;
         sparse[i] = milliseconds() - start;
     }
-    printf("%.1f %.1f %zu\n", median(dense, times), median(sparse, times), bytes);
+    printf("%.1f %.1f %.1f\n", median(dense, times), median(whole, times), median(sparse, times));
     return 0;
 }
 
@@ -136,6 +157,7 @@ int main(int argc, char **argv)
     struct rusage before, after;
     if (argc == 5 && !strcmp(argv[1], "make")) return make(argv[2], argv[3], atof(argv[4]));
     if (argc == 4 && !strcmp(argv[1], "size")) return size(argv[2], argv[3]);
+    if (argc == 4 && !strcmp(argv[1], "bitmap")) return bitmap(argv[2], argv[3]);
     if (argc == 6 && !strcmp(argv[1], "load")) return load(argv[2], argv[3], argv[4], atoi(argv[5]));
     if (argc != 3 || strcmp(argv[1], "sparse")) return 2;
     getrusage(RUSAGE_SELF, &before);

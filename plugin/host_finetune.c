@@ -144,7 +144,8 @@ static int plan(struct run *run)
     uint64_t per_iteration = (uint64_t)net->batch * (uint64_t)net->subdivisions, images = (uint64_t)run->batches->images->n * (uint64_t)run->tuning->epochs;
     uint64_t iterations = (images + per_iteration - 1) / per_iteration;
     if (iterations > ITERATIONS_MOST) return prune_fail(PRUNE_ERR_RANGE, "-finetune %d: %" PRIu64 " iterations, and %d are the most", run->tuning->epochs, iterations, ITERATIONS_MOST);
-    run->iterations = net->max_batches = (int)iterations;
+    run->iterations = (int)iterations;
+    net->max_batches = run->iterations + 1;     /* the last iteration is none for nothing */
     net->learning_rate /= 10;
     net->policy = POLY;
     net->power = 1;

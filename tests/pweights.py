@@ -15,12 +15,11 @@ ROLES = ["weights", "biases", "scales", "means", "variances"]
 WEIGHTS = 0
 VALUES = ["f32", "f16", "codebook"]
 F32, F16, CODEBOOK = range(3)
-SYMBOLS = ["fixed", "Huffman"]
-FIXED, HUFFMAN = range(2)
+SYMBOLS = ["fixed", "coded"]
+FIXED, CODED = range(2)
 LIVE_ROWS, LIVE_COLUMNS, TRANSPOSED = 1, 2, 4
 POSITIONS = ["all", "bitmap", "gaps"]
 ALL, BITMAP, GAPS = range(3)
-LONGEST_CODE = 12
 
 
 class Fault(Exception):
@@ -109,49 +108,62 @@ def section(file, where):
 
 # ---------------------------------------------------------------------------------------------------------- symbols
 
-class Huffman:
-    """A table of codes: {(length, code): symbol}. If only one symbol occurs, it takes no bits."""
-
-    def __init__(self, reader, symbols):
-        first, last = reader.numbers("BB")
-        expect(first <= last < symbols, f"{reader.where}: symbols {first} to {last} of {symbols}")
-        lengths = {symbol: reader.bits(4) for symbol in range(first, last + 1)}
-        reader.end_bits()
-        expect(all(length <= LONGEST_CODE for length in lengths.values()), f"{reader.where}: a code is too long")
-        used = [symbol for symbol in lengths if lengths[symbol]]
-        expect(used, f"{reader.where}: a code without symbols")
-        self.only = used[0] if len(used) == 1 else None
-        if self.only is not None:
-            expect(lengths[self.only] == 1, f"{reader.where}: the only symbol has a length of {lengths[self.only]}")
-            return
-        kraft = sum(1 << LONGEST_CODE - lengths[symbol] for symbol in used)
-        expect(kraft == 1 << LONGEST_CODE, f"{reader.where}: the codes are not complete")
-        self.symbols = {}
-        code = 0
-        for length in range(1, LONGEST_CODE + 1):
-            for symbol in used:             # rising, as they were put in
-                if lengths[symbol] == length:
-                    self.symbols[length, code] = symbol
-                    code += 1
-            code *= 2
-
-    def read(self, reader):
-        if self.only is not None:
-            return self.only
-        length = code = 0
-        while (length, code) not in self.symbols:
-            length, code = length + 1, code * 2 + reader.bits(1)    # the codes are complete: one of them comes
-        return self.symbols[length, code]
-
-
 class FixedWidth:
-    def __init__(self, width, symbols, where):
-        self.width, self.symbols, self.where = width, symbols, where
+    """Symbols as numbers of so many bits, each in front of its plain bits."""
 
-    def read(self, reader):
-        symbol = reader.bits(self.width)
-        expect(symbol < self.symbols, f"{self.where}: symbol {symbol} of {self.symbols}")
-        return symbol
+    def __init__(self, width, n_symbols):
+        self.width, self.n_symbols = width, n_symbols
+
+    def read_values(self, reader, count, n_plain):
+        """So many pairs of a symbol and its plain bits."""
+        values = []
+        for _ in range(count):
+            symbol = reader.bits(self.width)
+            expect(symbol < self.n_symbols, f"{reader.where}: symbol {symbol} of {self.n_symbols}")
+            values.append((symbol, reader.bits(n_plain)))
+        reader.end_bits()
+        return values
+
+
+class Coded:
+    """Symbols in rANS, behind all plain bits; if there is only one, it takes none."""
+
+    def __init__(self, reader, n_symbols):
+        where = reader.where
+        self.scale, first, last = reader.numbers("BBB")
+        expect(first <= last < n_symbols, f"{where}: symbols {first} to {last} of {n_symbols}")
+        self.only = first if first == last else None
+        if self.only is not None:
+            expect(self.scale == 0, f"{where}: a scale of {self.scale} for a single symbol")
+            return
+        expect(8 <= self.scale <= 12, f"{where}: a scale of {self.scale}")
+        frequencies = [reader.bits(self.scale) for _ in range(first, last + 1)]
+        reader.end_bits()
+        expect(frequencies[0] and frequencies[-1], f"{where}: the first or the last symbol does not occur")
+        expect(sum(frequencies) == 1 << self.scale, f"{where}: the frequencies do not sum up to 2^{self.scale}")
+        self.slots = []                     # for each slot: symbol, frequency, slot - start
+        for number, frequency in enumerate(frequencies):
+            self.slots += [(first + number, frequency, place) for place in range(frequency)]
+
+    def read_values(self, reader, count, n_plain):
+        plain = [reader.bits(n_plain) for _ in range(count)]
+        reader.end_bits()
+        if self.only is not None:
+            return [(self.only, bits) for bits in plain]
+        return list(zip(self.read_symbols(reader, count), plain)) if count else []
+
+    def read_symbols(self, reader, count):
+        x = reader.number("I")
+        expect(x >= 1 << 16, f"{reader.where}: a first state of {x}")
+        symbols = []
+        for _ in range(count):
+            symbol, frequency, place = self.slots[x % (1 << self.scale)]
+            symbols.append(symbol)
+            x = frequency * (x >> self.scale) + place
+            if x < 1 << 16:
+                x = x << 16 | reader.number("H")
+        expect(x == 1 << 16, f"{reader.where}: a last state of {x}")
+        return symbols
 
 
 def widen(half):
@@ -197,7 +209,7 @@ class Array:
             expect(all(a < b for a, b in zip(self.codebook, self.codebook[1:])), f"{self.where}: the codebook does not rise")
         width = {F32: 8, F16: 5, CODEBOOK: (len(self.codebook) - 1).bit_length()}[self.values]
         n_symbols = len(self.codebook) or 1 << width
-        self.code = Huffman(reader, n_symbols) if symbols == HUFFMAN else FixedWidth(width, n_symbols, self.where)
+        self.code = Coded(reader, n_symbols) if symbols == CODED else FixedWidth(width, n_symbols)
         self.live_rows = self.live(reader, LIVE_ROWS, self.rows // self.h)
         self.live_columns = self.live(reader, LIVE_COLUMNS, self.columns // self.w)
         self.n_places = len(self.live_rows) * len(self.live_columns)
@@ -211,14 +223,12 @@ class Array:
             return [number for number, bit in enumerate(reader.bitmap(count)) if bit]
         return range(count)
 
-    def one_value(self, reader):
-        symbol = self.code.read(reader)
+    def bits_of(self, symbol, plain):
+        """The bits of the float that a symbol and its plain bits stand for."""
         if self.values == F32:
-            mantissa, sign = reader.bits(23), reader.bits(1)
-            return sign << 31 | symbol << 23 | mantissa
+            return (plain >> 23) << 31 | symbol << 23 | plain & 0x7FFFFF
         if self.values == F16:
-            mantissa, sign = reader.bits(10), reader.bits(1)
-            return widen(sign << 15 | symbol << 10 | mantissa)
+            return widen((plain >> 10) << 15 | symbol << 10 | plain & 0x3FF)
         return self.codebook[symbol]
 
     def read_chunks(self, file):
@@ -253,19 +263,20 @@ class Array:
                 live.append(place)
             reader.end_bits()
         expect(len(live) == n, f"{reader.where}: {len(live)} live tiles, not {n}")
+        values = self.code.read_values(reader, n * self.h * self.w, {F32: 24, F16: 11, CODEBOOK: 0}[self.values])
+        reader.end()
+        floats = (self.bits_of(symbol, plain) for symbol, plain in values)
         for place in live:
             row, column = divmod(first + place, len(self.live_columns))
-            self.read_tile(reader, self.live_rows[row] * self.h, self.live_columns[column] * self.w)
-        reader.end_bits()
-        reader.end()
+            self.place_tile(floats, self.live_rows[row] * self.h, self.live_columns[column] * self.w)
         if POSITIONS[positions] not in self.positions:
             self.positions.append(POSITIONS[positions])
         return n
 
-    def read_tile(self, reader, row, column):
+    def place_tile(self, floats, row, column):
         for r in range(row, row + self.h):
             for c in range(column, column + self.w):
-                self.floats[r * self.columns + c] = self.one_value(reader)
+                self.floats[r * self.columns + c] = next(floats)
 
     def shape_text(self):
         """Its part of the text that the fingerprint is made of."""

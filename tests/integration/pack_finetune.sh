@@ -1,5 +1,6 @@
 # darknet prune pack and unpack on a network that was trained: what their options refuse, in one line and without an output; rounding to f16 and to codebooks; the values of codebooks
 # trained on while zeros and equal weights stay what they are, to the same bits each time.
+# shellcheck disable=SC2086 # where two words stand for two arguments
 . tests/tap.sh
 need_tree "$DARKNET" "$SANITIZED" "$PRISTINE/cfg" "$MNIST"
 S=$SCRATCH
@@ -88,7 +89,6 @@ with() { head -c $((20 + 4 * $1)) "$W"; printf '%b' "$2"; tail -c +$((25 + 4 * $
 tune="-values codebook -finetune 1 -data $D"
 with 100 '\0\0\0300\0177' >"$S/nan.weights"
 with 200 '\0\0\0200\0377' >"$S/infinity.weights"
-# shellcheck disable=SC2086 # $tune is words
 {
     bad "codebook of NaN" "layer 0 [convolutional] has weights that are no numbers" pack "$N" "$S/nan.weights" -values codebook
     bad "codebook of infinity, fine-tuned" "layer 0 [convolutional] has weights that are no numbers" pack "$N" "$S/infinity.weights" $tune
@@ -166,8 +166,9 @@ distinct() { words "$@" | grep -v '^[08]0000000$' | sort -u | wc -l; }
 matrices="48:300 412:110592 111014:640" biases="0:12 348:64 111004:10" norm="12:36"
 unpacked() { d unpack "$N" "$S/made/$1.pweights" -out "$S/made/$1"; }
 same_zeros() { for m in $matrices; do cmp <(zeros "$W" ${m/:/ }) <(zeros "$S/made/$1.weights" ${m/:/ }) || return 1; done; }
-few_values() { for m in $matrices; do [ "$(distinct "$S/made/$1.weights" ${m/:/ })" -le "$2" ] || return 1; done; }
-halves() { for b in $2; do ! words "$S/made/$1.weights" ${b/:/ } | grep -qv '[02468ace]000$'; [ $? -eq 0 ] || return 1; done; }    # 13 bits of the mantissa are 0 (normal ones)
+few_values() { for m in $matrices; do distinct "$S/made/$1.weights" ${m/:/ } | awk -v most="$2" '{ print; exit !($1 && $1 <= most) }' || return 1; done; }
+# The last 13 bits of a mantissa are 0.
+halves() { for b in $2; do words "$S/made/$1.weights" ${b/:/ } | awk '!/[02468ace]000$/ { bad = 1 } END { exit bad || !NR }' || return 1; done; }
 loss() { d eval "$S/train.data" "$N" "$1" -json 2>>"$LOG" | jq .loss; }
 
 check "f16" p pack "$N" "$W" -values f16 -out "$S/made/half"
@@ -226,4 +227,17 @@ check "fine-tuned with a layer's learning_rate=0" d pack "$S/held.cfg" "$W" -val
 check "a layer's learning_rate=0: unpacked" unpacked held
 check "a layer's learning_rate=0: it stays as it was" cmp <(words "$S/made/held.weights" 111004 650) <(words "$S/made/book2.weights" 111004 650)
 check "a layer's learning_rate=0: the others do not" differ <(words "$S/made/held.weights" 412 110592) <(words "$S/made/book2.weights" 412 110592)
+
+# One step of all 20 images, against one of Darknet's own: a value moves by the mean of what its weights would, at a tenth of the rate that is half-way down.
+mnist_part 20 "$S/few"
+grep -v '^\(dropout\|\[dropout\]\|probability\|subdivisions\|policy\|steps\|scales\|burn_in\)' "$N" | sed 's/^learning_rate=.05/learning_rate=1/; s/^decay=.*/decay=0/' >"$S/step.cfg"
+check "a step of Darknet's own" d train "$S/few/mnist.data" "$S/step.cfg" "$S/made/book2.weights" -clear -iterations 1 -threads 1 -backup "$S/made"
+check "a step of the values" d pack "$S/step.cfg" "$S/made/book2.weights" -values codebook -bits 2 -finetune 1 -data "$S/few/mnist.data" -threads 1 -out "$S/made/stepped"
+check "a step of the values: unpacked" d unpack "$S/step.cfg" "$S/made/stepped.pweights" -out "$S/made/stepped"
+floats() { tail -c +$((21 + 4 * $2)) "$1" | head -c $((4 * $3)) | od -An -v -tf4 -w4; }
+# moved <first float> <floats>: of each value (a line): what it was, its mean change in Darknet's step times 1/20, its change here
+moved() { paste <(words "$S/made/book2.weights" "$@") <(floats "$S/made/book2.weights" "$@") <(floats "$S/made/step_final.weights" "$@") <(floats "$S/made/stepped.weights" "$@") |
+    awk '$1 !~ /^[08]0000000$/ { n[$1]++; sum[$1] += $3 - $2; is[$1] = $4 - $2; was[$1] = $2 } END { for (v in n) printf "%.9g %.9g %.9g\n", was[v], sum[v] / n[v] / 20, is[v] }'; }
+as_expected() { moved "$@" | awk '{ print; d = $2 - $3; e = $2 < 0 ? -$2 : $2; if (d < 0) d = -d; if (d > 1e-7 + .005 * e) bad = 1; if (e > 2e-6) moves++ } END { exit bad || NR != 4 || moves < 3 }'; }
+for m in $matrices; do check "a step of the values is as expected: floats $m" as_expected ${m/:/ }; done
 finish
