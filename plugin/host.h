@@ -49,6 +49,10 @@ int prune_coupled_step(struct prune *prune, network *net, int t, struct prune_st
 /* After name_final.weights or name.weights is saved (name: the cfg's): writes name_compact.cfg and .weights; does nothing for other names. */
 int prune_coupled_compact(const struct prune_coupled *coupled, const char *filename);
 
+/* Values of options; `name` as the user types it. Usage errors name it and what is allowed. */
+int prune_option_whole(const char *name, const char *value, long low, long high, long *number);
+int prune_option_text(const char *name, const char *value, const char **text);
+
 /* Verbs; argv[0] is the verb. Each returns PRUNE_OK or an error. */
 int prune_train_command(int argc, char **argv);
 int prune_eval_command(int argc, char **argv);
@@ -87,6 +91,10 @@ void prune_batches_free(struct prune_batches *batches);
 
 /* Image number `at` of the endless stream of epochs: its floats (inputs), and its class as one-hot `truth` (classes) if not NULL. Returns the class or an error. */
 int prune_batches_get(struct prune_batches *batches, uint64_t at, float *input, float *truth);
+
+/* One iteration of Darknet's own training on the next batches of the stream. What dropout and the like draw with rand() depends on seed and iteration alone. A loss that is no
+ * number is a fault. */
+int prune_train_iteration(network *net, struct prune_batches *batches, uint64_t seed, uint64_t iteration, double *loss);
 
 struct prune_score {
     int images;

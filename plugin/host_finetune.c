@@ -7,7 +7,6 @@
 #include "host.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -154,23 +153,6 @@ static int plan(struct run *run)
     return PRUNE_OK;
 }
 
-static int iterate(struct run *run, int iteration, double *loss)
-{
-    network *net = run->net;
-    size_t inputs = run->batches->inputs, classes = (size_t)run->batches->classes;
-    double sum = 0;
-    srand((unsigned)((run->tuning->seed << 32 ^ (uint64_t)iteration) * 0x9e3779b97f4a7c15U >> 32));     /* what dropout draws depends on nothing else */
-    for (int s = 0; s < net->subdivisions; s++) {
-        for (int i = 0; i < net->batch; i++) {
-            int label = prune_batches_get(run->batches, *net->seen + (size_t)i, net->input + (size_t)i * inputs, net->truth + (size_t)i * classes);
-            if (label < 0) return label;
-        }
-        sum += (double)train_network_datum(net);
-    }
-    *loss = sum / net->batch / net->subdivisions;
-    return isfinite(*loss) ? PRUNE_OK : prune_fail(PRUNE_ERR_RANGE, "the loss is %f at iteration %d: lower learning_rate", *loss, iteration + 1);
-}
-
 static void print_progress(const struct run *run, int iteration, double loss)
 {
     int left = (int)((seconds_now() - run->started) / iteration * (run->iterations - iteration));
@@ -185,7 +167,7 @@ static int train(struct run *run)
     int since = 0, code = plan(run);
     run->started = shown = seconds_now();
     for (int done = 0; !code && done < run->iterations;) {
-        if ((code = iterate(run, done, &loss))) break;
+        if ((code = prune_train_iteration(run->net, run->batches, run->tuning->seed, (uint64_t)done, &loss))) break;
         done++;
         sum += loss;
         since++;

@@ -23,23 +23,6 @@ struct options {
 
 /* ---------------------------------------------------------------------------------------------------------- options -- */
 
-static int whole(const char *name, const char *value, long low, long high, long *number)
-{
-    char *rest;
-    errno = 0;
-    *number = value ? strtol(value, &rest, 10) : 0;
-    if (!value || !*value || *rest || errno || *number < low || *number > high)
-        return prune_fail(PRUNE_ERR_USAGE, "-%s %s: must be a whole number from %ld to %ld", name, value ? value : "(nothing)", low, high);
-    return PRUNE_OK;
-}
-
-static int text(const char *name, const char *value, const char **to)
-{
-    if (!value) return prune_fail(PRUNE_ERR_USAGE, "-%s needs a value", name);
-    *to = value;
-    return PRUNE_OK;
-}
-
 static int parse_values(const char *value, enum values *values)
 {
     static const char *const names[] = { "f32", "f16", "codebook" };
@@ -51,14 +34,14 @@ static int parse_values(const char *value, enum values *values)
 /* One option, of two words. */
 static int parse_option(struct options *options, const char *name, const char *value, const char *verb)
 {
-    if (!strcmp(name, "out")) return text(name, value, &options->out);
+    if (!strcmp(name, "out")) return prune_option_text("-out", value, &options->out);
     if (!strcmp(verb, "unpack")) return prune_fail(PRUNE_ERR_USAGE, "unknown option -%s (see darknet prune help unpack)", name);
     if (!strcmp(name, "values")) return parse_values(value, &options->values);
-    if (!strcmp(name, "bits")) return whole(name, value, 1, 8, &options->bits);
-    if (!strcmp(name, "data")) return text(name, value, &options->data);
-    if (!strcmp(name, "finetune")) return whole(name, value, 1, 100000, &options->epochs);
-    if (!strcmp(name, "seed")) return whole(name, value, 0, 0x7fffffff, &options->seed);
-    if (!strcmp(name, "threads")) return whole(name, value, 1, 1024, &options->threads);
+    if (!strcmp(name, "bits")) return prune_option_whole("-bits", value, 1, 8, &options->bits);
+    if (!strcmp(name, "data")) return prune_option_text("-data", value, &options->data);
+    if (!strcmp(name, "finetune")) return prune_option_whole("-finetune", value, 1, 100000, &options->epochs);
+    if (!strcmp(name, "seed")) return prune_option_whole("-seed", value, 0, 0x7fffffff, &options->seed);
+    if (!strcmp(name, "threads")) return prune_option_whole("-threads", value, 1, 1024, &options->threads);
     return prune_fail(PRUNE_ERR_USAGE, "unknown option -%s (see darknet prune help pack)", name);
 }
 

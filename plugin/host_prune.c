@@ -21,23 +21,6 @@ struct options {
 
 /* ---------------------------------------------------------------------------------------------------------- options -- */
 
-static int whole(const char *name, const char *value, long low, long high, long *number)
-{
-    char *rest;
-    errno = 0;
-    *number = value ? strtol(value, &rest, 10) : 0;
-    if (!value || !*value || *rest || errno || *number < low || *number > high)
-        return prune_fail(PRUNE_ERR_USAGE, "-%s %s: must be a whole number from %ld to %ld", name, value ? value : "(nothing)", low, high);
-    return PRUNE_OK;
-}
-
-static int text(const char *name, const char *value, const char **to)
-{
-    if (!value) return prune_fail(PRUNE_ERR_USAGE, "-%s needs a value", name);
-    *to = value;
-    return PRUNE_OK;
-}
-
 static int points(const char *value, float *drop)
 {
     char *rest;
@@ -53,12 +36,12 @@ static int parse_option(struct options *options, const char *name, const char *v
     *used = 1;
     if (!strcmp(name, "version1")) return options->version1 = 1, PRUNE_OK;
     *used = 2;
-    if (!strcmp(name, "out")) return text(name, value, &options->out);
+    if (!strcmp(name, "out")) return prune_option_text("-out", value, &options->out);
     if (compacting) return prune_fail(PRUNE_ERR_USAGE, "unknown option -%s (see darknet prune help compact)", name);
-    if (!strcmp(name, "masked")) return text(name, value, &options->masked);
-    if (!strcmp(name, "data")) return text(name, value, &options->data);
-    if (!strcmp(name, "images")) return whole(name, value, 1, 100000000, &options->images);
-    if (!strcmp(name, "seed")) return whole(name, value, 0, 0x7fffffff, &options->seed);
+    if (!strcmp(name, "masked")) return prune_option_text("-masked", value, &options->masked);
+    if (!strcmp(name, "data")) return prune_option_text("-data", value, &options->data);
+    if (!strcmp(name, "images")) return prune_option_whole("-images", value, 1, 100000000, &options->images);
+    if (!strcmp(name, "seed")) return prune_option_whole("-seed", value, 0, 0x7fffffff, &options->seed);
     if (!strcmp(name, "drop")) return points(value, &options->drop);
     if (!strcmp(name, "limit")) {
         options->limit_auto = 1;

@@ -39,20 +39,10 @@ struct options {
     int clear, restart, json;
 };
 
-static int whole_number(const char *name, const char *value, long low, long high, long *number)
-{
-    char *rest;
-    errno = 0;
-    *number = value ? strtol(value, &rest, 10) : 0;
-    if (!value || !*value || *rest || errno || *number < low || *number > high)
-        return prune_fail(PRUNE_ERR_USAGE, "%s %s: must be a whole number from %ld to %ld", name, value ? value : "(nothing)", low, high);
-    return PRUNE_OK;
-}
-
 static int read_seed(struct options *options, const char *name, const char *value)
 {
     long number;
-    int code = whole_number(name, value, 0, 0x7fffffff, &number);
+    int code = prune_option_whole(name, value, 0, 0x7fffffff, &number);
     if (!code) options->seed = (uint64_t)number;
     return code;
 }
@@ -64,7 +54,7 @@ static int parse_option(struct options *options, const char *name, const char *v
     int code = PRUNE_OK;
     *used = 2;
     if (!strcmp(name, "threads")) {
-        code = whole_number("-threads", value, 1, 1024, &number);
+        code = prune_option_whole("-threads", value, 1, 1024, &number);
         options->threads = (int)number;
         return code;
     }
@@ -77,10 +67,10 @@ static int parse_option(struct options *options, const char *name, const char *v
     if (!strcmp(name, "seed")) {
         code = read_seed(options, "-seed", value);
     } else if (!strcmp(name, "iterations")) {
-        code = whole_number("-iterations", value, 1, 1000000000, &number);
+        code = prune_option_whole("-iterations", value, 1, 1000000000, &number);
         options->iterations = (int)number;
     } else if (!strcmp(name, "checkpoint")) {
-        code = whole_number("-checkpoint", value, 1, 1000000000, &number);
+        code = prune_option_whole("-checkpoint", value, 1, 1000000000, &number);
         options->checkpoint = (int)number;
     } else if (!strcmp(name, "backup")) {
         if (!value) code = prune_fail(PRUNE_ERR_USAGE, "-backup needs a folder");
@@ -434,29 +424,6 @@ done:
     return code;
 }
 
-static uint64_t mix(uint64_t seed, uint64_t iteration)
-{
-    uint64_t z = (seed << 32 ^ iteration) * 0x9e3779b97f4a7c15U;
-    return z ^ z >> 29;
-}
-
-static int train_iteration(struct job *job, double *loss)
-{
-    network *net = job->net;
-    size_t inputs = job->train_batches.inputs, classes = (size_t)job->train_batches.classes;
-    double sum = 0;
-    srand((unsigned)mix(job->options.seed, get_current_batch(net)));
-    for (int s = 0; s < net->subdivisions; s++) {
-        for (int i = 0; i < net->batch; i++) {
-            int label = prune_batches_get(&job->train_batches, *net->seen + (size_t)i, net->input + (size_t)i * inputs, net->truth + (size_t)i * classes);
-            if (label < 0) return label;
-        }
-        sum += (double)train_network_datum(net);
-    }
-    *loss = sum / net->batch / net->subdivisions;
-    return PRUNE_OK;
-}
-
 static void print_progress(const struct run *run, int iteration, double loss)
 {
     const network *net = run->job->net;
@@ -515,9 +482,8 @@ static int train(struct run *run)
     while (iteration < net->max_batches) {
         double loss;
         int step = prune->state.step;
-        if ((code = train_iteration(job, &loss))) return code;
+        if ((code = prune_train_iteration(net, &job->train_batches, job->options.seed, get_current_batch(net), &loss))) return code;
         iteration++;
-        if (!isfinite(loss)) return prune_fail(PRUNE_ERR_RANGE, "the loss is %f at iteration %d: lower learning_rate", loss, iteration);
         prune->state.loss_sum += loss;
         prune->state.loss_iterations++;
         int epoch_ends = iteration == net->max_batches || *net->seen / (uint64_t)images != (*net->seen - per_iteration) / (uint64_t)images;

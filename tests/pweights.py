@@ -339,6 +339,10 @@ class Packed:
         expect(left == 0, f"header: {n_floats} floats, {n_floats - left} came")
         expect(fingerprint == crc32c(text.encode("ascii")), "header: not the fingerprint of its layers")
 
+    def describe(self):
+        """A line for each array."""
+        return [f"{layer.index} {layer.name} {array.describe()}" for layer in self.layers for array in layer.arrays]
+
     def weights(self):
         """The bytes of the .weights file."""
         parts = [struct.pack("<iiiQ" if self.has_wide_seen else "<iiiI", self.major, self.minor, self.revision, self.seen)]
@@ -357,9 +361,7 @@ def main(arguments):
         with open(path, "rb") as file:
             packed = Packed(file.read())
         if lists:
-            for layer in packed.layers:
-                for array in layer.arrays:
-                    print(layer.index, layer.name, array.describe())
+            print(*packed.describe(), sep="\n")
         else:
             with open(arguments[1], "wb") as out:
                 out.write(packed.weights())

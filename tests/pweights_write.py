@@ -1,9 +1,14 @@
+#!/usr/bin/env python3
 """Writes packed weights with any choice that docs/pweights.md allows, and not only with those that `darknet prune pack` makes: what readers are tested with.
+
+    tests/pweights_write.py <folder>    small files of random forms into it, to begin a fuzz search with
 
 A file is a list of payloads until `seal` puts it together, so that a test can damage one and still give it the right checksum and length.
 """
+import os
 import random
 import struct
+import sys
 
 from pweights import ALL, BITMAP, CODEBOOK, F16, F32, GAPS, LIVE_COLUMNS, LIVE_ROWS, MAGIC, TRANSPOSED, WEIGHTS, crc32c, widen
 
@@ -172,12 +177,13 @@ def random_array(rng, role, rows, columns):
     """Random floats of a random kind, written in a random way."""
     divisors = lambda n: [d for d in range(1, n + 1) if n % d == 0]
     values = rng.choice([F32, F16, CODEBOOK])
-    density = rng.choice([0, .05, .3, .9, 1])
+    density = rng.choice([0, .05, .3, .6, .9, 1])
     some = {F32: lambda: rng.getrandbits(32), F16: lambda: widen(rng.getrandbits(16)), CODEBOOK: lambda: palette[rng.randrange(len(palette))]}[values]
     palette = [rng.getrandbits(32) for _ in range(rng.choice([1, 2, 5, 16, 100]))]
     h, w = rng.choice(divisors(rows)), rng.choice(divisors(columns))
-    dead_rows = {r for r in range(rows // h) if rng.random() < rng.choice([0, .5])}
-    dead_columns = {c for c in range(columns // w) if rng.random() < rng.choice([0, .5])}
+    dead = rng.choice([0, 0, .5])
+    dead_rows = {r for r in range(rows // h) if rng.random() < dead}
+    dead_columns = {c for c in range(columns // w) if rng.random() < dead}
     live = {(r, c): r not in dead_rows and c not in dead_columns and rng.random() < density for r in range(rows // h) for c in range(columns // w)}
     floats = [some() if live[r // h, c // w] else 0 for r in range(rows) for c in range(columns)]
     flags = rng.randrange(4)
@@ -194,3 +200,18 @@ def random_layers(seed):
     rng = random.Random(seed)
     shapes = [(0, "convolutional", [(1, 1, 12), (2, 1, 12), (3, 1, 12), (4, 1, 12), (WEIGHTS, 12, 18)]), (2, "connected", [(1, 1, 10), (WEIGHTS, 10, 108)])]
     return [(index, name, [random_array(rng, *shape) for shape in arrays]) for index, name, arrays in shapes]
+
+
+def small_file(seed):
+    """Two layers of a few dozen weights."""
+    rng = random.Random(seed)
+    rows, columns = rng.choice([(4, 9), (6, 4), (1, 16), (8, 8), (3, 18)])
+    return seal(payloads_of([
+        (seed % 3, "convolutional", [random_array(rng, 1, 1, rows), random_array(rng, WEIGHTS, rows, columns)]),
+        (3, "connected", [random_array(rng, 1, 1, 4), random_array(rng, WEIGHTS, 4, rows)])], version=rng.choice([(0, 2, 5), (0, 1, 0)]), seen=seed))
+
+
+if __name__ == "__main__":
+    for number in range(16):
+        with open(os.path.join(sys.argv[1], f"{number}.pweights"), "wb") as file:
+            file.write(small_file(number))

@@ -18,7 +18,7 @@ static uint64_t next_random(uint64_t *state)
     return *state ^= *state << 17;
 }
 
-/* Changes, doubles or drops a few bytes, digits by preference: they are what a cfg is made of. */
+/* Changes, doubles or drops a few bytes: to digits by preference, which are what a cfg is made of, and single bits, which are what other files are made of. */
 static size_t mutate(uint8_t *to, const uint8_t *from, size_t n, uint64_t *random)
 {
     static const char likely[] = "0123456789-,=#[]\n. ";
@@ -26,7 +26,7 @@ static size_t mutate(uint8_t *to, const uint8_t *from, size_t n, uint64_t *rando
     for (uint64_t changes = 1 + next_random(random) % 4; changes > 0 && n > 1; changes--) {
         size_t at = next_random(random) % n, length = 1 + next_random(random) % 24;
         if (at + length > n) length = n - at;
-        switch (next_random(random) % 4) {
+        switch (next_random(random) % 5) {
         case 0:
             to[at] = (uint8_t)likely[next_random(random) % (sizeof likely - 1)];
             break;
@@ -36,6 +36,9 @@ static size_t mutate(uint8_t *to, const uint8_t *from, size_t n, uint64_t *rando
         case 2:
             memmove(to + at, to + at + length, n - at - length);
             n -= length;
+            break;
+        case 3:
+            to[at] ^= (uint8_t)(1U << next_random(random) % 8);
             break;
         default:
             if (n + length > MOST) break;
