@@ -1,4 +1,4 @@
-/* report.h - what the three forms of the report share: the figures are in report.c, the drawing in report_svg.c */
+/* report.h - what the forms of the report share: the figures are in report.c, packed sizes in report_packed.c, the drawing in report_svg.c */
 #ifndef PRUNE_REPORT_H
 #define PRUNE_REPORT_H
 

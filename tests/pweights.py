@@ -200,6 +200,7 @@ class Array:
             expect(part >= 1 and size % part == 0, f"{self.where}: {size} {what} in parts of {part}")
         expect(self.h * self.w <= 1 << 12, f"{self.where}: tiles of {self.h} x {self.w}")
         expect(self.role == WEIGHTS or self.rows == 1, f"{self.where}: {self.rows} rows of {ROLES[self.role]}")
+        expect(self.role == WEIGHTS or not self.flags & TRANSPOSED, f"{self.where}: transposed {ROLES[self.role]}")
         self.symbol_kind = SYMBOLS[symbols]
         self.codebook = []
         if self.values == CODEBOOK:

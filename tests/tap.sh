@@ -52,7 +52,7 @@ refused() {
     "$@" >"$SCRATCH/out" 2>"$SCRATCH/err"
     found=$?
     cat "$SCRATCH/err" >>"$LOG"
-    lines=$(grep -vc "^Loading weights\|^layer \|^ *[0-9][0-9]* [a-z]\|: Using default '" "$SCRATCH/err") # Darknet's own chatter while it parses
+    lines=$(grep -vc "^Loading weights\|^layer \|^conv \|^ *[0-9][0-9]* [a-z]\|: Using default '" "$SCRATCH/err") # Darknet's own chatter while it parses
     if [ $found -eq "$status" ] && [ "$lines" -eq 1 ] && grep -qF -- "$text" "$SCRATCH/err" && ! grep -q 'Sanitizer\|runtime error' "$SCRATCH/err"; then
         ok "$name"
     else

@@ -19,5 +19,5 @@ target() {
     check "$name: as many inputs as were asked for" grep -qx "$(($# * (mutations + 1))) inputs" "$LOG"
 }
 target cfg 2000 tests/fuzz/seeds/*
-target pweights 1000 tests/fuzz/pweights-seeds/* tests/golden/*.pweights
+target pweights 100 tests/fuzz/pweights-seeds/* tests/golden/*.pweights
 finish

@@ -232,10 +232,47 @@ static void full_disk(void **state)
     release(&network);
 }
 
+/* A row for each layer with weights, and a total of their sums. */
+static void packed_table(void **state)
+{
+    (void)state;
+    struct network network;
+    make(&network, LENET_5, nine_of_ten);
+    struct prune_packed_size *sizes;
+    assert_int_equal(prune_report_sizes(&network.graph, &network.weights, &sizes), PRUNE_OK);
+    char *text = written(&network, prune_report_packed_text), expected[80], number[27];
+    uint64_t dense = 0, packed = 0;
+    int rows = 0;
+    for (int i = 0; i < network.graph.n_nodes; i++) {
+        if (!network.graph.nodes[i].n_floats) continue;
+        assert_int_equal(sizes[i].dense, 32 * network.graph.nodes[i].n_floats);
+        assert_true(sizes[i].positions + sizes[i].values < sizes[i].packed);
+        snprintf(expected, sizeof expected, "\n%4d %-16s %13s ", i, prune_kind_name(network.graph.nodes[i].kind), prune_report_thousands(sizes[i].dense / 8, number));
+        if (!strstr(text, expected)) fail_msg("no row \"%s\" in\n%s", expected, text);
+        dense += sizes[i].dense;
+        packed += sizes[i].packed;
+        rows++;
+    }
+    assert_int_equal(rows, 4);
+    snprintf(expected, sizeof expected, "\ntotal                 %13s ", prune_report_thousands(dense / 8, number));
+    assert_non_null(strstr(text, expected));
+    snprintf(expected, sizeof expected, " %13s ", prune_report_thousands(packed / 8, number));
+    assert_non_null(strstr(strstr(text, "\ntotal"), expected));
+    free(text);
+    text = written(&network, prune_report_json);
+    cJSON *report = cJSON_Parse(text), *layer = cJSON_GetArrayItem(cJSON_GetObjectItem(report, "layers"), 0);
+    assert_int_equal(cJSON_GetObjectItem(layer, "packed_bytes")->valuedouble, sizes[0].packed / 8);
+    assert_true(cJSON_GetObjectItem(layer, "positions_limit_bytes")->valuedouble == sizes[0].positions_limit / 8);
+    cJSON_Delete(report);
+    free(text);
+    free(sizes);
+    release(&network);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(figures_of_one_layer), cmocka_unit_test(thousands), cmocka_unit_test(text_table), cmocka_unit_test(json_object),
+        cmocka_unit_test(figures_of_one_layer), cmocka_unit_test(thousands), cmocka_unit_test(text_table), cmocka_unit_test(packed_table), cmocka_unit_test(json_object),
         cmocka_unit_test(svg_picture), cmocka_unit_test(names_are_cleaned), cmocka_unit_test(full_disk),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
