@@ -159,11 +159,13 @@ bench-pack: deps ## packed weights: sizes against their limits, speed: build/ben
 	$(Q)bench/pack
 
 FUZZ_SECONDS ?= 600
-fuzz: deps ## searches for inputs that harm the cfg reader, FUZZ_SECONDS=600 (clang's libFuzzer)
+fuzz: deps ## searches for inputs that harm the readers of cfgs and packed weights, FUZZ_SECONDS=600 each (clang's libFuzzer)
 	$(call install,clang libclang-rt-14-dev)
-	$(Q)mkdir -p $(BUILD)/fuzz/corpus
-	$(Q)clang -std=c11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Iplugin tests/fuzz/cfg.c $(filter-out plugin/host_%,$(wildcard plugin/*.c)) -lcjson -lz -lm -o $(BUILD)/fuzz/cfg
-	$(Q)$(BUILD)/fuzz/cfg -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -rss_limit_mb=4096 -timeout=20 -close_fd_mask=2 -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus tests/fuzz/seeds
+	$(Q)$(MAKE) -s fuzz-cfg fuzz-pweights
+fuzz-%:
+	$(Q)mkdir -p $(BUILD)/fuzz/$*
+	$(Q)clang -std=c11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Iplugin tests/fuzz/$*.c $(filter-out plugin/host_%,$(wildcard plugin/*.c)) -lcjson -lz -lm -o $(BUILD)/fuzz/fuzz-$*
+	$(Q)$(BUILD)/fuzz/fuzz-$* -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -rss_limit_mb=4096 -timeout=20 -close_fd_mask=2 -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/$* $(wildcard tests/fuzz/$*-seeds)
 
 refresh: $(BUILD)/pristine.unpacked ## refreshes all patches with quilt
 	$(Q)rm -rf $(BUILD)/refresh && cp -a $(BUILD)/pristine $(BUILD)/refresh

@@ -18,6 +18,6 @@ target() {
     check "$name: seeds and mutations of them do no harm" replay "$name" "$mutations" "$@"
     check "$name: as many inputs as were asked for" grep -qx "$(($# * (mutations + 1))) inputs" "$LOG"
 }
-target cfg 2000 tests/fuzz/seeds/*
+target cfg 2000 tests/fuzz/cfg-seeds/*
 target pweights 100 tests/fuzz/pweights-seeds/* tests/golden/*.pweights
 finish

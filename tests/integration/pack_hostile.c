@@ -1,7 +1,7 @@
 /* pack_hostile.c - damaged packed weights: every one is refused in one line that names it, and no allocation is larger than the network asks for
  *
- * pack_hostile <cfg> <good file> <bad file> ...: reads the good file cut at every byte, with every single bit flipped, then the bad ones. Link with
- * -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc: what a hostile file may cost is told by what is asked for, whether or not it is ever touched.
+ * pack_hostile <cfg> <good file> <bad file> ... -- <file for another network> ...: reads the good file cut at every byte, with every single bit flipped, then the others; the bad ones without the
+ * cfg too, so that it is not the cfg that tells. Link with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc: what a hostile file may cost is told by what is asked for, whether or not it is ever touched.
  */
 #include "prune.h"
 
@@ -72,6 +72,24 @@ static void expect_refusal(const struct trial *trial, const char *path, const ch
     prune_weights_free(&weights);
 }
 
+/* The same without the cfg, as far as its arrays are small. */
+static int reads_alone(const char *path)
+{
+    struct prune_packed packed;
+    int more = 0, code = prune_packed_open(&packed, path);
+    if (code) return 0;
+    while (!code && (more = prune_packed_next(&packed)) > 0) {
+        for (int i = 0; !code && i < packed.n_arrays; i++) {
+            size_t n = (size_t)packed.arrays[i].part.rows * packed.arrays[i].part.columns;
+            float *floats = n <= 1 << 20 ? calloc(n, sizeof *floats) : NULL;
+            code = floats ? prune_packed_dense(&packed, floats) : 1;
+            free(floats);
+        }
+    }
+    prune_packed_close(&packed);
+    return code > 0 || (!code && !more);
+}
+
 static void expect_bytes_refused(const struct trial *trial, const uint8_t *bytes, size_t n, const char *what)
 {
     char path[64];
@@ -115,8 +133,17 @@ int main(int argc, char **argv)
     struct trial trial = { &graph, asked + (1 << 20), memfd_create("stderr", 0) };
     printf("the good file takes %zu bytes of memory\n", asked);
     if (trial.said < 0 || dup2(trial.said, 2) < 0) return 2;
-    size_t tried = damage(&trial, argv[2]) + (size_t)(argc - 3);
-    for (int i = 3; i < argc; i++) expect_refusal(&trial, argv[i], argv[i]);
+    size_t tried = damage(&trial, argv[2]);
+    int others = 0;
+    for (int i = 3; i < argc; i++) {
+        if (!strcmp(argv[i], "--")) {
+            others = 1;
+            continue;
+        }
+        expect_refusal(&trial, argv[i], argv[i]);
+        if (!others && reads_alone(argv[i])) fail(argv[i], "was read by a reader that knows no cfg");
+        tried++;
+    }
     prune_graph_free(&graph);
     prune_cfg_free(&cfg);
     printf("%zu damaged files, %ld failures\n", tried, failures);
