@@ -1,7 +1,8 @@
 /* pack_hostile.c - damaged packed weights: every one is refused in one line that names it, and no allocation is larger than the network asks for
  *
  * pack_hostile <cfg> <good file> <bad file> ... -- <file for another network> ...: reads the good file cut at every byte, with every single bit flipped, then the others; the bad ones without the
- * cfg too, so that it is not the cfg that tells. Link with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc: what a hostile file may cost is told by what is asked for, whether or not it is ever touched.
+ * cfg too, so that it is not the cfg that tells. Link with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc: what a file may cost is told by what is asked for, whether or not
+ * it is ever touched.
  */
 #include "prune.h"
 
@@ -13,9 +14,11 @@
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *old, size_t n);
+void *__real_aligned_alloc(size_t alignment, size_t n);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *old, size_t n);
+void *__wrap_aligned_alloc(size_t alignment, size_t n);
 
 static size_t asked;            /* bytes, by the read under way */
 static long failures;
@@ -40,6 +43,11 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *old, size_t n)
 {
     return add(n) ? __real_realloc(old, n) : NULL;
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t n)
+{
+    return add(n) ? __real_aligned_alloc(alignment, n) : NULL;
 }
 
 struct trial {
@@ -72,22 +80,32 @@ static void expect_refusal(const struct trial *trial, const char *path, const ch
     prune_weights_free(&weights);
 }
 
-/* The same without the cfg, as far as its arrays are small. */
-static int reads_alone(const char *path)
+/* The next array, dense or sparse. */
+static int read_array(struct prune_packed *packed, const struct prune_part *part, int dense)
+{
+    struct prune_sparse sparse;
+    size_t n = (size_t)part->rows * part->columns;
+    float *floats = dense && n <= 1 << 20 ? calloc(n, sizeof *floats) : NULL;
+    if (dense && !floats) return 1;     /* none of the bad files is to come so far */
+    int code = dense ? prune_packed_dense(packed, floats) : prune_packed_sparse(packed, &sparse);
+    if (!dense && !code) prune_sparse_free(&sparse);
+    free(floats);
+    return code;
+}
+
+/* Without the cfg, to the end or a fault. */
+static void expect_refusal_alone(const struct trial *trial, const char *path, int dense)
 {
     struct prune_packed packed;
+    asked = 0;
     int more = 0, code = prune_packed_open(&packed, path);
-    if (code) return 0;
-    while (!code && (more = prune_packed_next(&packed)) > 0) {
-        for (int i = 0; !code && i < packed.n_arrays; i++) {
-            size_t n = (size_t)packed.arrays[i].part.rows * packed.arrays[i].part.columns;
-            float *floats = n <= 1 << 20 ? calloc(n, sizeof *floats) : NULL;
-            code = floats ? prune_packed_dense(&packed, floats) : 1;
-            free(floats);
-        }
-    }
+    if (code) return;
+    while (!code && (more = prune_packed_next(&packed)) > 0)
+        for (int i = 0; !code && i < packed.n_arrays; i++) code = read_array(&packed, &packed.arrays[i].part, dense);
     prune_packed_close(&packed);
-    return code > 0 || (!code && !more);
+    if (!code && !more) fail(path, "was read by a reader that knows no cfg");
+    if (code > 0) fail(path, "has an array that no reader should have come to");
+    if (asked > trial->most) fail(path, "took too much memory of a reader that knows no cfg");
 }
 
 static void expect_bytes_refused(const struct trial *trial, const uint8_t *bytes, size_t n, const char *what)
@@ -141,7 +159,8 @@ int main(int argc, char **argv)
             continue;
         }
         expect_refusal(&trial, argv[i], argv[i]);
-        if (!others && reads_alone(argv[i])) fail(argv[i], "was read by a reader that knows no cfg");
+        if (!others) expect_refusal_alone(&trial, argv[i], 1);
+        if (!others) expect_refusal_alone(&trial, argv[i], 0);
         tried++;
     }
     prune_graph_free(&graph);

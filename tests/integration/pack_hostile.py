@@ -95,8 +95,25 @@ def refingerprint(text):
     return put(HEADER, 44, "I", crc32c(text.encode()))
 
 
+def alone(array):
+    """A file of that array, for no cfg here, which holds to the rules but for what is wrong in the array itself."""
+    def change(payloads):
+        payloads[:] = [bytearray(payload) for payload in writer.payloads_of([(0, "connected", [array])])]
+    return change
+
+
+def reaching(below, above):
+    """An array whose code has symbols beyond those that occur."""
+    array = writer.Array(WEIGHTS, 4, 6, FEW, coded=True, positions=[BITMAP])
+    array.first += below
+    array.last += above
+    return array
+
+
 A = array_at
 PLENTY = put(HEADER, 24, "Q", 1 << 24)                      # floats, so that it is not their sum that is refused
+FEW = spread(24, 2, [0x3E800000, 0x3F000000, 0x3D123456])
+ONES = sum(bin(byte).count("1") for byte in GOOD[MATRIX][8:10])  # live tiles of its first 16 places
 BIAS, SCALE, MEAN, VARIANCE, FILTER = (A(0, i) for i in range(5))
 BIAS_2, WEIGHT_2 = A(1, 0), A(1, 1)
 VARIANCE_FIRST = struct.unpack_from("B", GOOD[CONVOLUTION], VARIANCE + 25)[0]
@@ -121,7 +138,7 @@ RULES = {
     "header-fingerprint": add(HEADER, 44, "I", -1),
     "header-longer": longer(HEADER),
     "header-shorter": shorter(HEADER),
-    "layer-index-large": both(put(CONNECTED, 0, "I", (1 << 20) + 1), put(HEADER, 40, "I", 2)),
+    "layer-index-large": both(put(CONNECTED, 0, "I", (1 << 20) + 1), refingerprint(TEXT.replace("2 connected", f"{(1 << 20) + 1} connected"))),
     "layer-index-huge": put(CONNECTED, 0, "I", (1 << 32) - 1),
     "layer-index-again": put(CONNECTED, 0, "I", 0),
     "layer-index-falls": both(put(CONVOLUTION, 0, "I", 3), refingerprint(TEXT.replace("0 conv", "3 conv"))),
@@ -139,7 +156,7 @@ RULES = {
     "layer-longer": longer(CONVOLUTION),
     "layer-shorter": shorter(CONVOLUTION),
     "layer-empty": rewritten(CONNECTED, b"\0"),
-    "array-role": put(CONVOLUTION, BIAS, "B", 5),
+    "array-role": both(put(CONVOLUTION, BIAS, "B", 5), refingerprint(TEXT.replace("1 1x12", "5 1x12"))),
     "array-values": put(CONVOLUTION, BIAS + 1, "B", 3),
     "array-symbols": put(CONVOLUTION, BIAS + 2, "B", 2),
     "array-flag-8": put(CONVOLUTION, BIAS + 3, "B", 8),
@@ -153,10 +170,10 @@ RULES = {
     "array-biases-transposed": both(put(CONVOLUTION, BIAS + 3, "B", 4), refingerprint(TEXT.replace("1 1x12", "1 12x1"))),
     "tiles-no-rows": put(CONVOLUTION, BIAS + 12, "H", 0),
     "tiles-no-columns": put(CONVOLUTION, BIAS + 14, "H", 0),
-    "tiles-rows-that-do-not-divide": put(CONNECTED, WEIGHT_2 + 12, "H", 3),
-    "tiles-columns-that-do-not-divide": put(CONNECTED, WEIGHT_2 + 14, "H", 5),
+    "tiles-rows-that-do-not-divide": alone(writer.Array(WEIGHTS, 4, 6, FEW[:12] + [0] * 12, h=3)),
+    "tiles-columns-that-do-not-divide": alone(writer.Array(WEIGHTS, 4, 6, [FEW[i] if i % 6 < 5 else 0 for i in range(24)], w=5)),
     "tiles-larger-than-the-matrix": put(CONVOLUTION, BIAS + 14, "H", 24),
-    "tiles-too-large": both(PLENTY, put(CONVOLUTION, FILTER + 4, "I", 128), put(CONVOLUTION, FILTER + 8, "I", 64), put(CONVOLUTION, FILTER + 12, "H", 128), put(CONVOLUTION, FILTER + 14, "H", 64)),
+    "tiles-too-large": alone(writer.Array(WEIGHTS, 128, 64, [1] * 8192, h=128, w=64)),
     "tiles-that-overflow": both(PLENTY, put(CONVOLUTION, FILTER + 4, "I", 1 << 15), put(CONVOLUTION, FILTER + 8, "I", 1 << 9), put(CONVOLUTION, FILTER + 12, "H", 1 << 15), put(CONVOLUTION, FILTER + 14, "H", 1 << 9)),
     "live-tiles-one-more": add(CONVOLUTION, FILTER + 16, "Q", 1),
     "live-tiles-one-less": add(CONVOLUTION, FILTER + 16, "Q", -1),
@@ -175,7 +192,8 @@ RULES = {
     "code-scale-0": put(CONVOLUTION, VARIANCE + 24, "B", 0),
     "code-last-before-first": put(CONVOLUTION, VARIANCE + 26, "B", VARIANCE_FIRST - 1),
     "code-last-beyond-codebook": put(CONNECTED, MATRIX_CODES + 2, "B", 5),
-    "code-first-does-not-occur": both(put(CONVOLUTION, VARIANCE + 27, "B", 0), add(CONVOLUTION, VARIANCE + 28, "B", GOOD[CONVOLUTION][VARIANCE + 27])),
+    "code-first-does-not-occur": alone(reaching(-1, 0)),
+    "code-last-does-not-occur": alone(reaching(0, 1)),
     "code-sum-one-more": add(CONVOLUTION, VARIANCE + 27, "B", 1),
     "code-sum-one-less": add(CONVOLUTION, VARIANCE + 27, "B", -1),
     "code-padding": put(CONNECTED, MATRIX_CODES + 3 + 5, "B", GOOD[CONNECTED][MATRIX_CODES + 3 + 5] | 0x80),
@@ -184,7 +202,7 @@ RULES = {
     "live-columns-padding": put(CONNECTED, len(GOOD[CONNECTED]) - 1, "B", GOOD[CONNECTED][-1] | 0x80),
     "live-columns-one-more": put(CONNECTED, len(GOOD[CONNECTED]) - 1, "B", GOOD[CONNECTED][-1] | 0x04),
     "chunk-positions": put(FILTERS, 0, "B", 3),
-    "chunk-k-32": put(FILTERS, 1, "B", 32),
+    "chunk-k-32": alone(writer.Array(WEIGHTS, 4, 6, FEW, positions=[GAPS], k=32)),
     "chunk-k-of-bitmap": put(MEANS, 1, "B", 1),
     "chunk-k-of-all": put(BIASES, 1, "B", 1),
     "chunk-reserved": put(FILTERS, 2, "H", 256),
@@ -194,6 +212,7 @@ RULES = {
     "chunk-all-with-fewer": both(put(BIASES, 4, "I", 11), put(CONVOLUTION, BIAS + 16, "Q", 11), shorter(BIASES, 4)),
     "chunk-bitmap-one-more": put(MEANS, 8, "B", GOOD[MEANS][8] | 2),
     "chunk-bitmap-one-less": put(MEANS, 8, "B", GOOD[MEANS][8] & ~1),
+    "chunk-bitmap-cut": both(shorter(MATRIX, len(GOOD[MATRIX]) - 10), put(MATRIX, 4, "I", ONES), put(CONNECTED, WEIGHT_2 + 16, "Q", ONES)),
     "chunk-bitmap-padding": put(MEANS, 9, "B", GOOD[MEANS][9] | 0x80),
     "chunk-gap-out-of-it": rewritten(FILTERS, struct.pack("<BBHI", GAPS, 31, 0, 1) + struct.pack("<Q", 0xFFFFFFFF)),
     "chunk-gap-without-end": rewritten(FILTERS, GOOD[FILTERS][:8] + bytes(100_000)),

@@ -11,7 +11,7 @@ darknet=$(absolute "$DARKNET") sanitized=$(absolute "$SANITIZED") cfg=$PWD/tests
 check "files that break one rule each are written, and tests/pweights.py refuses them all" python3 tests/integration/pack_hostile.py "$files"
 # shellcheck disable=SC2046 # file names without blanks
 check "the program that reads damaged files compiles" gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-    -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -Iplugin tests/integration/pack_hostile.c $(ls plugin/*.c | grep -v /host_) -lcjson -lz -lm -o "$SCRATCH/hostile"
+    -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc -Iplugin tests/integration/pack_hostile.c $(ls plugin/*.c | grep -v /host_) -lcjson -lz -lm -o "$SCRATCH/hostile"
 hostile() {
     ASAN_OPTIONS="detect_leaks=1:log_path=$SCRATCH/asan" UBSAN_OPTIONS="print_stacktrace=1:log_path=$SCRATCH/ubsan" "$SCRATCH/hostile" "$cfg" "$files/good.pweights" "$files"/rules/* -- "$files"/bombs/*
     local status=$?
