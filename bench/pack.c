@@ -54,7 +54,7 @@ static int make(const char *cfg_path, const char *path, double sparsity)
 {
     struct prune_cfg cfg;
     struct prune_graph graph;
-    struct prune_weights version = { .minor = 2 };
+    struct prune_weights version = { .minor = 2, .raw = 1 };
     const int32_t header[5] = { 0, 2, 0 };
     double bar = threshold(sparsity);
     FILE *out = fopen(path, "wb");
@@ -83,7 +83,7 @@ static int size(const char *cfg_path, const char *path)
     if (open_graph(&cfg, &graph, cfg_path) || prune_weights_read_raw(&weights, &graph, path)) return 1;
     struct prune_packed_size *sizes = calloc((size_t)graph.n_nodes, sizeof *sizes), all = { 0 };
     FILE *out = tmpfile();
-    if (!sizes || !out || prune_pack_write(out, &graph, &weights, sizes)) return 1;
+    if (!sizes || !out || prune_pack_write(out, "packed", &graph, &weights, sizes)) return 1;
     fseek(out, 0, SEEK_END);
     for (int i = 0; i < graph.n_nodes; i++) {
         all.positions += sizes[i].positions;

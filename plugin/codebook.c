@@ -119,6 +119,55 @@ static void centre(struct means *means)
     }
 }
 
+static void settle(struct means *means)
+{
+    for (int round = 0; round < ROUNDS_MOST && (assign(means) || !round); round++) centre(means);
+}
+
+/* What the weights of a cluster are off its centroid, squared and summed. */
+static double error_of(const struct means *means, int j)
+{
+    double sum = 0;
+    for (size_t i = means->starts[j]; i < means->starts[j + 1]; i++) {
+        double off = widen(means->keys[i]) - means->centroids[j];
+        sum += off * off;
+    }
+    return sum;
+}
+
+/* Takes a cluster without weights out. Returns whether there was one. */
+static int drop_empty(struct means *means)
+{
+    for (int j = 0; j < means->k; j++) {
+        if (means->starts[j] < means->starts[j + 1]) continue;
+        means->k--;
+        memmove(&means->centroids[j], &means->centroids[j + 1], (size_t)(means->k - j) * sizeof *means->centroids);
+        memmove(&means->starts[j], &means->starts[j + 1], (size_t)(means->k - j + 1) * sizeof *means->starts);
+        return 1;
+    }
+    return 0;
+}
+
+/* The cluster with the largest error becomes two: what is above its centroid is one of its own. */
+static void split_worst(struct means *means)
+{
+    int worst = 0;
+    double most = -1;
+    for (int j = 0; j < means->k; j++) {
+        double error = error_of(means, j);
+        if (error <= most) continue;
+        most = error;
+        worst = j;
+    }
+    size_t border = first_above(means, means->starts[worst], means->centroids[worst]);
+    memmove(&means->centroids[worst + 1], &means->centroids[worst], (size_t)(means->k - worst) * sizeof *means->centroids);
+    memmove(&means->starts[worst + 1], &means->starts[worst], (size_t)(means->k - worst + 1) * sizeof *means->starts);
+    means->starts[worst + 1] = border;
+    means->k++;
+    centre(means);
+}
+
+/* Weights far from all others leave evenly spaced centroids without any; what those would waste goes to where the error is largest. */
 static void run(struct means *means, int most)
 {
     double smallest = widen(means->keys[0]), largest = widen(means->keys[means->n - 1]);
@@ -128,7 +177,11 @@ static void run(struct means *means, int most)
         means->centroids[j] = smallest + (largest - smallest) * j / (most - 1);
         if (j) means->starts[j] = means->n;
     }
-    for (int round = 0; round < ROUNDS_MOST && (assign(means) || !round); round++) centre(means);
+    settle(means);
+    if (!drop_empty(means)) return;
+    while (drop_empty(means)) continue;
+    while (means->k < most) split_worst(means);
+    settle(means);
 }
 
 /* Each distinct float is a cluster, if there are no more than `most`. */
@@ -279,8 +332,11 @@ void prune_codebook_step(struct prune_codebook *codebook, float *weights, float 
         if (codebook->nonzero[i]) sums[codebook->index[i]] += (double)updates[i];
     for (int j = 0; j < codebook->n_entries; j++) {
         float *velocity = &codebook->velocity[j];
+        double wanted;
         *velocity = (float)((double)momentum * (double)*velocity + sums[j] / codebook->counts[j] / batch);
-        next[j] = between(codebook->entries, codebook->n_entries, j, (double)codebook->entries[j] + (double)rate * (double)*velocity);
+        wanted = (double)codebook->entries[j] + (double)rate * (double)*velocity;
+        next[j] = between(codebook->entries, codebook->n_entries, j, wanted);
+        if (!(fabs((double)next[j] - wanted) <= fabs(wanted) * 0x1p-20)) *velocity = 0;     /* it met its border, or is no number: what drove it there is spent */
     }
     memcpy(codebook->entries, next, (size_t)codebook->n_entries * sizeof *next);
     memset(updates, 0, codebook->n * sizeof *updates);

@@ -99,6 +99,8 @@ static int check_graph(const struct prune_graph *graph)
         const struct prune_node *node = &graph->nodes[i];
         if (node->kind == PRUNE_RNN || node->kind == PRUNE_GRU || node->kind == PRUNE_LSTM || node->kind == PRUNE_CRNN)
             return prune_cfg_fail(PRUNE_ERR_UNSUPPORTED, graph->cfg, node->section, NULL, "recurrent layers cannot be fine-tuned: pack goes without -finetune");
+        if (node->kind == PRUNE_BATCHNORM || node->kind == PRUNE_LOCAL)     /* Darknet itself crashes on them, training or not */
+            return prune_cfg_fail(PRUNE_ERR_UNSUPPORTED, graph->cfg, node->section, NULL, "Darknet cannot train such a layer on the CPU: pack goes without -finetune");
     }
     return PRUNE_OK;
 }

@@ -6,7 +6,6 @@
 #include "report.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +75,7 @@ struct change {                     /* what rounding did to weights and biases *
 
 static void measure(struct change *change, const float *before, const float *after, size_t n)
 {
+    if (!memcmp(before, after, n * sizeof *after)) n = 0;       /* an array that stays as it is may have NaN in it */
     for (size_t i = 0; i < n; i++) {
         double by = fabs((double)after[i] - (double)before[i]);
         if (by > change->largest) change->largest = by;
@@ -114,7 +114,7 @@ static int round_part(const struct prune_model *model, const struct options *opt
     if (options->values == CODEBOOK && is_matrix(node, part))
         code = to_codebook(floats, n, 1 << options->bits, model->cfg.path, layer, prune_kind_name(node->kind));
     else if (!prune_quantise_half(floats, n) && change)
-        prune_note("layer %d [%s]: its %s stay f32, some are beyond what f16 holds", layer, prune_kind_name(node->kind), part->role == PRUNE_PART_BIASES ? "biases" : "weights");
+        prune_note("layer %d [%s]: its %s stay f32, some are no numbers, or beyond what f16 holds", layer, prune_kind_name(node->kind), part->role == PRUNE_PART_BIASES ? "biases" : "weights");
     if (!code && change) measure(change, before, floats, n);
     free(before);
     return code;
@@ -179,6 +179,11 @@ static uint64_t size_of(const char *path)
     return stat(path, &info) ? 0 : (uint64_t)info.st_size;
 }
 
+static int printed(const char *path)
+{
+    return fflush(stdout) ? prune_fail(PRUNE_ERR_IO, "%s is written, but standard output cannot be: %s", path, strerror(errno)) : PRUNE_OK;
+}
+
 static int said(const struct options *options, const char *path, uint64_t dense, const struct change *change)
 {
     uint64_t bytes = size_of(path);
@@ -187,7 +192,7 @@ static int said(const struct options *options, const char *path, uint64_t dense,
         printf("rounding changed weights and biases by %.3g at most, %.3g on average (root mean square)\n", change->largest, sqrt(change->squares / (double)change->n));
     printf("wrote %s: %s bytes, %.1f times smaller than %s of .weights\n", path, prune_report_thousands(bytes, packed), bytes ? (double)dense / (double)bytes : 0.0,
            prune_report_thousands(dense, whole_file));
-    return prune_report_written(stdout);
+    return printed(path);
 }
 
 int prune_pack_command(int argc, char **argv)
@@ -205,9 +210,9 @@ int prune_pack_command(int argc, char **argv)
     code = path ? check_output(&options, path) : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     if (!code) code = open_graph(&model, &options);
     if (!code) code = prune_weights_read_raw(&model.weights, &model.graph, options.words[1]);
+    if (!code) code = prune_output_open(&out, path);        /* before hours of fine-tuning, not after */
     if (!code) code = quantise(&model, &options, &change);
-    if (!code) code = prune_output_open(&out, path);
-    if (!code) code = prune_pack_write(out.file, &model.graph, &model.weights, NULL);
+    if (!code) code = prune_pack_write(out.file, path, &model.graph, &model.weights, NULL);
     if (!code) code = prune_output_commit(&out);
     if (!code) code = said(&options, path, model.weights.header_bytes + 4 * (uint64_t)model.weights.n_floats, &change);
     prune_output_abandon(&out);
@@ -218,33 +223,23 @@ int prune_pack_command(int argc, char **argv)
 
 /* ----------------------------------------------------------------------------------------------------------- unpack -- */
 
-/* Every layer's kind and arrays, before anything is written. */
-static int check_packed(const struct prune_graph *graph, const char *path)
+/* Every layer's kind and arrays are compared before anything is written. */
+static int open_unpacking(struct prune_unpacking *unpacking, const struct prune_graph *graph, const char *path)
 {
-    struct prune_packed packed;
-    int more, code = prune_packed_open(&packed, path);
-    if (code) return code;
-    code = prune_packed_for(&packed, graph);
-    while (!code && (more = prune_packed_next(&packed)) != 0) code = more < 0 ? more : prune_packed_fits(&packed, graph);
-    prune_packed_close(&packed);
-    return code;
+    struct prune_packed *packed = &unpacking->packed;
+    int more, code = prune_unpack_open(unpacking, path);
+    if (!code) code = prune_packed_for(packed, graph);
+    while (!code && (more = prune_packed_next(packed)) != 0) code = more < 0 ? more : prune_packed_fits(packed, graph);
+    return code ? code : prune_packed_rewind(packed);
 }
 
-static int copy_unpacked(FILE *out, const char *path)
+static int copy_unpacked(FILE *out, struct prune_unpacking *unpacking)
 {
-    struct prune_unpacking unpacking;
     char buffer[1 << 16];
-    int code = prune_unpack_open(&unpacking, path);
-    if (code) return code;
-    for (long got; (got = prune_unpack_read(&unpacking, buffer, sizeof buffer)) != 0;) {
-        if (got < 0) {
-            code = (int)got;
-            break;
-        }
+    long got;
+    while ((got = prune_unpack_read(unpacking, buffer, sizeof buffer)) > 0)
         if (fwrite(buffer, 1, (size_t)got, out) != (size_t)got) break;  /* the commit says why */
-    }
-    prune_unpack_close(&unpacking);
-    return code;
+    return got < 0 ? (int)got : PRUNE_OK;
 }
 
 int prune_unpack_command(int argc, char **argv)
@@ -252,20 +247,22 @@ int prune_unpack_command(int argc, char **argv)
     struct options options = { .seed = -1 };
     struct prune_model model = { 0 };
     struct prune_output out = { 0 };
+    struct prune_unpacking unpacking = { 0 };
     char *path = NULL, bytes[27];
     int code = parse_words(&options, argc, argv);
     if (code) return code;
     path = prune_path_with(options.out ? options.out : options.words[1], options.out ? ".weights" : "_unpacked.weights");
     code = path ? check_output(&options, path) : prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     if (!code) code = open_graph(&model, &options);
-    if (!code) code = check_packed(&model.graph, options.words[1]);
+    if (!code) code = open_unpacking(&unpacking, &model.graph, options.words[1]);
     if (!code) code = prune_output_open(&out, path);
-    if (!code) code = copy_unpacked(out.file, options.words[1]);
+    if (!code) code = copy_unpacked(out.file, &unpacking);
     if (!code) code = prune_output_commit(&out);
     if (!code) {
         printf("wrote %s: %s bytes\n", path, prune_report_thousands(size_of(path), bytes));
-        code = prune_report_written(stdout);
+        code = printed(path);
     }
+    prune_unpack_close(&unpacking);
     prune_output_abandon(&out);
     prune_model_free(&model);
     free(path);

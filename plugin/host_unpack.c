@@ -9,9 +9,20 @@
 
 char *get_layer_string(LAYER_TYPE type);     /* Darknet's, in a header that it keeps to itself */
 
+/* numload: Darknet reads so many filters, whatever the layer has. */
+static int filters_read(const layer *l)
+{
+    return l->numload ? l->numload : l->n;
+}
+
+static size_t filter_floats(const layer *l)
+{
+    return (size_t)(l->c / l->groups) * (size_t)l->size * (size_t)l->size;
+}
+
 static size_t convolutional_floats(const layer *l)
 {
-    return (size_t)l->nweights + (size_t)l->n * (l->batch_normalize && !l->dontloadscales ? 4 : 1);
+    return (size_t)filters_read(l) * (filter_floats(l) + (l->batch_normalize && !l->dontloadscales ? 4 : 1));
 }
 
 static size_t connected_floats(const layer *l)
@@ -43,29 +54,36 @@ static int next_with_floats(const network *net, int i, int cutoff)
     return i;
 }
 
-/* Darknet reads a file's floats one after the other and cannot tell whose they are; here every layer says what it has. */
-static int check_layers(const char *filename, const network *net, int cutoff)
+/* Kind, number of floats and, where it is one matrix, its shape. */
+static int fits(const layer *l, const struct prune_packed *packed)
 {
-    struct prune_packed packed;
-    int code = prune_packed_open(&packed, filename), i = next_with_floats(net, 0, cutoff), more;
-    if (code) return code;
-    while ((more = prune_packed_next(&packed)) > 0) {
-        if (packed.layer >= cutoff && cutoff < net->n) continue;
-        size_t floats = 0;
-        for (int p = 0; p < packed.n_arrays; p++) floats += (size_t)packed.arrays[p].part.rows * packed.arrays[p].part.columns;
-        const layer *l = i < net->n ? &net->layers[i] : NULL;
-        if (!l || i != packed.layer || layer_floats(l) != floats || strcmp(get_layer_string(l->type), packed.name)) {
-            code = prune_fail(PRUNE_ERR_SHAPE, "%s: packed from another network: its layer %d [%s] has %zu weights, biases and the like; here layer %d [%s] has %zu", filename, packed.layer,
-                              packed.name, floats, i, l ? get_layer_string(l->type) : "none", l ? layer_floats(l) : (size_t)0);
-            goto done;
-        }
+    size_t floats = 0, rows = 0, columns = 0;
+    for (int p = 0; p < packed->n_arrays; p++) {
+        const struct prune_part *part = &packed->arrays[p].part;
+        floats += (size_t)part->rows * part->columns;
+        if (part->role != PRUNE_PART_WEIGHTS) continue;
+        rows = part->transposed ? part->columns : part->rows;
+        columns = part->transposed ? part->rows : part->columns;
+    }
+    if (floats != layer_floats(l) || strcmp(get_layer_string(l->type), packed->name)) return 0;
+    if (l->type == CONVOLUTIONAL) return rows == (size_t)filters_read(l) && columns == filter_floats(l);
+    return l->type != CONNECTED || (rows == (size_t)l->outputs && columns == (size_t)l->inputs);
+}
+
+/* Darknet reads a file's floats one after the other and cannot tell whose they are; here every layer says what it has. As with other files, fewer layers than the network's, or more, are
+ * Darknet's affair. */
+static int check_layers(struct prune_packed *packed, const network *net, int cutoff)
+{
+    int i = next_with_floats(net, 0, cutoff), more;
+    while ((more = prune_packed_next(packed)) > 0 && i < net->n && i < cutoff) {
+        const layer *l = &net->layers[i];
+        if (i != packed->layer || !fits(l, packed))
+            return prune_fail(PRUNE_ERR_SHAPE, "%s: packed from another network: its layer %d [%s] is not this network's layer %d [%s], or has another shape", packed->path, packed->layer,
+                              packed->name, i, get_layer_string(l->type));
         i = next_with_floats(net, i + 1, cutoff);
     }
-    code = more;
-    if (!code && i < net->n && i < cutoff) code = prune_fail(PRUNE_ERR_SHAPE, "%s: packed from another network: it ends before layer %d [%s]", filename, i, get_layer_string(net->layers[i].type));
-done:
-    prune_packed_close(&packed);
-    return code;
+    while (more > 0) more = prune_packed_next(packed);
+    return more ? more : prune_packed_rewind(packed);
 }
 
 /* Darknet would say of a fault that the file is truncated, and has no other way to end. */
@@ -89,7 +107,7 @@ FILE *prune_open_weights(network *net, char *filename, int cutoff)
     fputc('\n', stderr);                /* "Loading weights from ..." stands there without an end */
     struct prune_unpacking *unpacking = calloc(1, sizeof *unpacking);
     if (!unpacking) exit(-prune_fail(PRUNE_ERR_NOMEM, "out of memory"));
-    if (check_layers(filename, net, cutoff) || prune_unpack_open(unpacking, filename)) exit(1);
+    if (prune_unpack_open(unpacking, filename) || check_layers(&unpacking->packed, net, cutoff)) exit(1);
     FILE *stream = fopencookie(unpacking, "r", (cookie_io_functions_t){ .read = read_stream, .close = close_stream });
     if (!stream) exit(-prune_fail(PRUNE_ERR_NOMEM, "out of memory"));
     return stream;

@@ -13,6 +13,7 @@
 
 struct packer {
     FILE *out;                  /* NULL: only sizes are wanted */
+    const char *path;
     const struct prune_graph *graph;
     const struct prune_weights *weights;
     uint64_t bytes;             /* written so far */
@@ -32,7 +33,7 @@ static int put_bytes(struct packer *packer, const void *bytes, size_t n)
 {
     packer->bytes += n;
     if (!packer->out || fwrite(bytes, 1, n, packer->out) == n) return PRUNE_OK;
-    return prune_fail(PRUNE_ERR_IO, "the packed weights cannot be written: %s", strerror(errno));
+    return prune_fail(PRUNE_ERR_IO, "cannot write %s: %s", packer->path, strerror(errno));
 }
 
 static int put_section(struct packer *packer, struct bits_out *payload)
@@ -360,9 +361,9 @@ static int put_header(struct packer *packer, uint64_t file_bytes)
     return put_section(packer, out);
 }
 
-int prune_pack_write(FILE *out, const struct prune_graph *graph, const struct prune_weights *weights, struct prune_packed_size *sizes)
+int prune_pack_write(FILE *out, const char *path, const struct prune_graph *graph, const struct prune_weights *weights, struct prune_packed_size *sizes)
 {
-    struct packer packer = { .out = out, .graph = graph, .weights = weights };
+    struct packer packer = { .out = out, .path = path, .graph = graph, .weights = weights };
     struct prune_packed_size unasked;
     const float *at = weights->floats;
     packer.places = malloc(CHUNK_WEIGHTS * sizeof *packer.places);
@@ -378,7 +379,7 @@ int prune_pack_write(FILE *out, const struct prune_graph *graph, const struct pr
         at += graph->nodes[i].n_floats;
     }
     packer.size = NULL;
-    if (!code && out && fseeko(out, MAGIC_BYTES, SEEK_SET)) code = prune_fail(PRUNE_ERR_IO, "the packed weights cannot be written: %s", strerror(errno));
+    if (!code && out && fseeko(out, MAGIC_BYTES, SEEK_SET)) code = prune_fail(PRUNE_ERR_IO, "cannot write %s: %s", path, strerror(errno));
     if (!code) code = put_header(&packer, packer.bytes);
     free(packer.places);
     free(packer.symbols);

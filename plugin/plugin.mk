@@ -1,9 +1,10 @@
 # Compiles the plugin inside a Darknet tree; included by Darknet's Makefile (patch 0009), which sets PLUGIN to this folder.
 #
-# The plugin has its own flags on purpose: Darknet's $(OPTS) may turn NaN tests into constants, and masks must not depend on it.
+# The plugin has its own flags on purpose: Darknet's $(OPTS) may turn NaN tests into constants, and masks must not depend on it. Without contraction
+# a sum of products rounds the same everywhere: what it decides stands in files.
 
 PLUGIN_CFLAGS ?= -O3 -g
-PLUGIN_WARN = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Werror -fPIC
+PLUGIN_WARN = -std=c11 -ffp-contract=off -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Werror -fPIC
 PLUGIN_SRC = $(notdir $(wildcard $(PLUGIN)/*.c))
 PLUGIN_OBJ = $(addprefix $(OBJDIR)prune_,$(PLUGIN_SRC:.c=.o))
 

@@ -272,6 +272,7 @@ struct prune_weights {
     size_t header_bytes;        /* 16 or 20 */
     float *floats;              /* everything after the header, in file order */
     size_t n_floats;
+    int raw;                    /* matrices that lie transposed in the file do so here */
     const float **weights;      /* per node, into `floats`: its n_weights weights, or NULL where it has none, or not in one piece (recurrent) */
 };
 
@@ -678,7 +679,8 @@ struct prune_codebook {
 };
 
 /* k-means in one dimension (Lloyd, 1982) over the non-zero weights, from `most` (2..256) centroids spaced evenly from the smallest to the largest, as Deep Compression (Han et al.,
- * ICLR 2016, 3.2) has it, until no weight changes its entry, 300 rounds at most. Fewer distinct values are taken as they are; entries without a weight are left out. The
+ * ICLR 2016, 3.2) has it, until no weight changes its entry, 300 rounds at most. Entries without a weight, as outliers cause them, are used to split the clusters with the largest squared error, and k-means goes on. Fewer distinct values
+ * are taken as they are. The
  * same input gives the same entries on every machine. NaN and infinity are PRUNE_ERR_RANGE, without a line: the caller knows the layer. */
 int prune_codebook_make(struct prune_codebook *codebook, const float *weights, size_t n, int most);
 void prune_codebook_free(struct prune_codebook *codebook);
@@ -705,7 +707,7 @@ struct prune_part {             /* one array of a layer's floats */
 };
 enum { PRUNE_PARTS_MOST = 64 };
 
-/* The arrays that a layer's n_floats consist of, in file order, in a file of that version; returns how many. */
+/* The arrays that a layer's n_floats consist of, in file order, as these weights have them; returns how many. */
 int prune_weights_parts(const struct prune_graph *graph, const struct prune_weights *weights, int layer, struct prune_part *parts);
 
 /* As prune_weights_read, but matrices that lie transposed stay as the file has them. */
@@ -726,8 +728,9 @@ struct prune_packed_size {
     double positions_limit, values_limit;   /* of all of the layer's arrays */
 };
 
-/* Writes weights (raw: matrices as in their file) as .pweights; each array in the smallest lossless form there is. `out` must be seekable; NULL: only the sizes are wanted. `sizes`: n_nodes, or NULL. */
-int prune_pack_write(FILE *out, const struct prune_graph *graph, const struct prune_weights *weights, struct prune_packed_size *sizes);
+/* Writes weights (from prune_weights_read_raw, so that the file comes back) as .pweights; each array in the smallest lossless form there is. `out` must be seekable, and `path` its
+ * name for faults; NULL: only the sizes are wanted. `sizes`: n_nodes, or NULL. */
+int prune_pack_write(FILE *out, const char *path, const struct prune_graph *graph, const struct prune_weights *weights, struct prune_packed_size *sizes);
 
 struct prune_ans;               /* packing.h: the code of an array's symbols */
 
@@ -740,8 +743,8 @@ struct prune_packed_array {
     uint64_t tiles;             /* live ones */
     uint32_t entries[PRUNE_CODEBOOK_MOST];  /* bits of floats */
     int n_entries;
-    uint32_t *rows, *columns;   /* numbers of live tile rows and columns, rising */
-    uint32_t n_rows, n_columns;
+    uint8_t *row_bitmap, *column_bitmap;    /* of live tile rows and columns, or NULL: all are */
+    uint32_t n_rows, n_columns; /* live ones */
 };
 
 struct prune_packed {           /* a .pweights file, read from its begin to its end */
@@ -764,6 +767,7 @@ struct prune_packed {           /* a .pweights file, read from its begin to its 
 
 /* Opens and checks the header. A fault closes it. */
 int prune_packed_open(struct prune_packed *packed, const char *path);
+int prune_packed_rewind(struct prune_packed *packed);   /* to before the first layer */
 void prune_packed_close(struct prune_packed *packed);
 
 /* The next layer: 1, or 0 when there is none and the file ends as it should. What was not read of the layer before is skipped, unchecked. */
@@ -771,6 +775,9 @@ int prune_packed_next(struct prune_packed *packed);
 
 /* Whether the file is for that graph, by fingerprint and number of floats; else a fault. */
 int prune_packed_for(const struct prune_packed *packed, const struct prune_graph *graph);
+
+/* The same for a file that may end early: that its layers are the graph's first ones. */
+int prune_packed_begins(struct prune_packed *packed, const struct prune_graph *graph);
 
 /* Whether layer, kind, roles and shapes are those of the graph; else a fault. */
 int prune_packed_fits(const struct prune_packed *packed, const struct prune_graph *graph);
@@ -791,7 +798,8 @@ struct prune_sparse {
 int prune_packed_sparse(struct prune_packed *packed, struct prune_sparse *sparse);
 void prune_sparse_free(struct prune_sparse *sparse);
 
-/* The .weights file that it stands for, as a stream: up to n bytes of it; 0 at its end; negative: a fault. Reads whole layers: memory for the largest. */
+/* The .weights file that it stands for, as a stream: up to n bytes of it; 0 at its end; negative: a fault. One array at a time is in memory. The caller first walks through
+ * unpacking->packed, compares its layers with what they are for, and rewinds: what comes then is the same file. */
 struct prune_unpacking {
     struct prune_packed packed;
     float *floats;              /* of one array */

@@ -26,7 +26,7 @@ void prune_net_ready(network *net, char *cfgfile);
 void prune_net_free(network *net);
 
 /* parser.c, load_weights_upto: in place of fopen. Packed weights (.pweights, found by their first bytes) become a stream of the bytes of the .weights file that they stand for, once
- * their layers up to `cutoff` are found to be those of the network; exits 1 on a fault. Any other file is opened as it is. */
+ * the layers up to `cutoff` that both have are found to be the same; exits 1 on a fault. Any other file is opened as it is. */
 FILE *prune_open_weights(network *net, char *filename, int cutoff);
 
 /* parser.c, load_weights_upto: last statement, after fclose. Takes masks and optimizer state from the .prune file, or masks from exact zeros. */

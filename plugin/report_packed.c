@@ -10,7 +10,7 @@ int prune_report_sizes(const struct prune_graph *graph, const struct prune_weigh
 {
     *sizes = calloc((size_t)graph->n_nodes + 1, sizeof **sizes);
     if (!*sizes) return prune_fail(PRUNE_ERR_NOMEM, "%s: no memory for the report", graph->cfg->path);
-    return prune_pack_write(NULL, graph, weights, *sizes);
+    return prune_pack_write(NULL, NULL, graph, weights, *sizes);
 }
 
 static void add(struct prune_packed_size *sum, const struct prune_packed_size *size)

@@ -6,7 +6,7 @@
 
 int prune_unpack_open(struct prune_unpacking *unpacking, const char *path)
 {
-    *unpacking = (struct prune_unpacking){ .bytes = 12 };
+    *unpacking = (struct prune_unpacking){ 0 };
     struct prune_packed *packed = &unpacking->packed;
     int code = prune_packed_open(packed, path);
     if (code) return code;

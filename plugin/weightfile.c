@@ -142,6 +142,7 @@ static int is_transposed(const struct prune_weights *weights)
 
 static int lies_transposed(const struct prune_graph *graph, const struct prune_weights *weights, const struct prune_node *node)
 {
+    if (!weights->raw) return 0;
     if (is_connected(node->kind)) return is_transposed(weights);
     return node->kind == PRUNE_CONVOLUTIONAL && prune_cfg_is_set(graph->cfg, node->section, "flipped");
 }
@@ -260,15 +261,15 @@ static int open_checked(struct prune_weights *weights, const struct prune_graph 
     struct stat info;
     int code;
     if ((code = check_keys(graph))) return code;
+    if (!stat(path, &info) && !S_ISREG(info.st_mode)) return prune_fail(PRUNE_ERR_IO, "%s: is not a regular file", path);   /* a pipe would wait for its writer */
     *file = fopen(path, "rb");
     if (!*file || fstat(fileno(*file), &info)) return prune_fail(PRUNE_ERR_IO, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(info.st_mode)) return prune_fail(PRUNE_ERR_IO, "%s: is not a regular file", path);
     if ((code = read_header(weights, *file, path))) return code;
     return check_length(graph, path, weights->header_bytes, (uint64_t)info.st_size, partial);
 }
 
 /* Header and fingerprint. */
-static int open_packed(struct prune_packed *packed, struct prune_weights *weights, const struct prune_graph *graph, const char *path)
+static int open_packed(struct prune_packed *packed, struct prune_weights *weights, const struct prune_graph *graph, const char *path, int partial)
 {
     int code = check_keys(graph);
     if (!code) code = prune_packed_open(packed, path);
@@ -278,7 +279,7 @@ static int open_packed(struct prune_packed *packed, struct prune_weights *weight
     weights->revision = packed->revision;
     weights->seen = packed->seen;
     weights->header_bytes = prune_weights_header_bytes(packed->major, packed->minor);
-    return prune_packed_for(packed, graph);
+    return partial ? prune_packed_begins(packed, graph) : prune_packed_for(packed, graph);
 }
 
 int prune_weights_check(const struct prune_graph *graph, const char *path, int partial)
@@ -286,7 +287,7 @@ int prune_weights_check(const struct prune_graph *graph, const char *path, int p
     struct prune_weights weights = {0};
     struct prune_packed packed = {0};
     FILE *file = NULL;
-    int code = prune_packed_is(path) ? open_packed(&packed, &weights, graph, path) : open_checked(&weights, graph, path, partial, &file);
+    int code = prune_packed_is(path) ? open_packed(&packed, &weights, graph, path, partial) : open_checked(&weights, graph, path, partial, &file);
     if (file) fclose(file);
     prune_packed_close(&packed);
     return code;
@@ -345,7 +346,7 @@ static int read_plain(struct prune_weights *weights, const struct prune_graph *g
 static int read_packed(struct prune_weights *weights, const struct prune_graph *graph, const char *path)
 {
     struct prune_packed packed = { 0 };
-    int code = open_packed(&packed, weights, graph, path);
+    int code = open_packed(&packed, weights, graph, path, 0);
     if (!code) code = make_room(weights, graph, path);
     float *at = weights->floats;
     int more;
@@ -363,7 +364,7 @@ static int read_packed(struct prune_weights *weights, const struct prune_graph *
 
 int prune_weights_read_raw(struct prune_weights *weights, const struct prune_graph *graph, const char *path)
 {
-    *weights = (struct prune_weights){0};
+    *weights = (struct prune_weights){ .raw = 1 };
     int code = prune_packed_is(path) ? read_packed(weights, graph, path) : read_plain(weights, graph, path);
     if (code) {
         prune_weights_free(weights);
@@ -395,6 +396,7 @@ int prune_weights_read(struct prune_weights *weights, const struct prune_graph *
             at += (size_t)parts[p].rows * parts[p].columns;
         }
     }
+    weights->raw = 0;
     if (code) prune_weights_free(weights);
     return code;
 }

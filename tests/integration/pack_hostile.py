@@ -110,6 +110,15 @@ def reaching(below, above):
     return array
 
 
+def begun_low():
+    """One value, whose state is below 2^16 and yet ends as it should."""
+    array = writer.Array(WEIGHTS, 4, 6, [0x3F000000] + [0] * 23, coded=True, positions=[BITMAP])
+    array.last += 1
+    array.frequencies = {array.first: 2048, array.last: 2048}
+    array.words = lambda symbols: struct.pack("<IH", 1, 0)
+    return array
+
+
 A = array_at
 PLENTY = put(HEADER, 24, "Q", 1 << 24)                      # floats, so that it is not their sum that is refused
 FEW = spread(24, 2, [0x3E800000, 0x3F000000, 0x3D123456])
@@ -177,6 +186,8 @@ RULES = {
     "tiles-that-overflow": both(PLENTY, put(CONVOLUTION, FILTER + 4, "I", 1 << 15), put(CONVOLUTION, FILTER + 8, "I", 1 << 9), put(CONVOLUTION, FILTER + 12, "H", 1 << 15), put(CONVOLUTION, FILTER + 14, "H", 1 << 9)),
     "live-tiles-one-more": add(CONVOLUTION, FILTER + 16, "Q", 1),
     "live-tiles-one-less": add(CONVOLUTION, FILTER + 16, "Q", -1),
+    "live-tiles-three-of-many": put(CONVOLUTION, FILTER + 16, "Q", 3),
+    "live-tiles-2-to-28": put(CONVOLUTION, FILTER + 16, "Q", 1 << 28),
     "live-tiles-more-than-places": put(CONVOLUTION, FILTER + 16, "Q", 12 * 18 + 1),
     "live-tiles-2-to-62": put(CONVOLUTION, FILTER + 16, "Q", 1 << 62),
     "live-tiles-2-to-64": put(CONVOLUTION, FILTER + 16, "Q", (1 << 64) - 1),
@@ -228,6 +239,7 @@ RULES = {
     "words-one-more": longer(VARIANCES, b"\0\0"),
     "words-half-a-one-more": longer(VARIANCES, b"\0"),
     "words-state-low": put(VARIANCES, STATE, "I", 0xFFFF),
+    "words-state-low-that-ends-well": alone(begun_low()),
     "words-state-0": put(VARIANCES, STATE, "I", 0),
     "words-other-state": add(VARIANCES, STATE, "I", 1 << 24),
     "words-missing": shorter(VARIANCES, len(GOOD[VARIANCES]) - STATE),

@@ -61,7 +61,7 @@ int main(int argc, char **argv)
 {
     struct prune_cfg cfg;
     struct prune_graph graph;
-    struct prune_weights weights = { .minor = 2, .revision = 5, .header_bytes = 20 };
+    struct prune_weights weights = { .minor = 2, .revision = 5, .header_bytes = 20, .raw = 1 };
     if (argc != 4 || prune_cfg_read(&cfg, argv[1]) || prune_graph_build(&graph, &cfg, PRUNE_THIS_DARKNET)) return 2;
     state = strtoull(argv[3], NULL, 10) * 0x9E3779B97F4A7C15U + 88172645463325252U;
     weights.seen = next_random();
@@ -79,7 +79,7 @@ int main(int argc, char **argv)
     }
     if (at != weights.floats + weights.n_floats) return fprintf(stderr, "the parts have other floats than the layers\n"), 1;
     FILE *out = fopen(argv[2], "wb");
-    if (!out || prune_pack_write(out, &graph, &weights, NULL) || fseek(out, 0, SEEK_END)) return 1;
+    if (!out || prune_pack_write(out, "packed", &graph, &weights, NULL) || fseek(out, 0, SEEK_END)) return 1;
     long bytes = ftell(out);
     if (fclose(out)) return 1;
     printf("%zu floats, packed in %ld bytes\n", weights.n_floats, bytes);

@@ -28,16 +28,8 @@ struct twin {
     int entry[MOST_WEIGHTS];    /* -1: a zero */
 };
 
-static void lloyd(struct twin *twin, const float *weights, size_t n, int k)
+static void rounds(struct twin *twin, const float *weights, size_t n, int k)
 {
-    float low = INFINITY, high = -INFINITY;
-    for (size_t i = 0; i < n; i++) {
-        twin->entry[i] = -1;
-        if (weights[i] == 0) continue;
-        low = fminf(low, weights[i]);
-        high = fmaxf(high, weights[i]);
-    }
-    for (int j = 0; j < k; j++) twin->centroids[j] = low + ((double)high - (double)low) * j / (k - 1);
     for (int round = 0; round < 300; round++) {
         long double sums[PRUNE_CODEBOOK_MOST] = { 0 };
         int changed = 0;
@@ -52,10 +44,65 @@ static void lloyd(struct twin *twin, const float *weights, size_t n, int k)
             twin->counts[best]++;
             sums[best] += (long double)weights[i];
         }
-        if (!changed) break;
+        if (!changed) return;
         for (int j = 0; j < k; j++)
             if (twin->counts[j]) twin->centroids[j] = sums[j] / (long double)twin->counts[j];
     }
+}
+
+/* Clusters without weights go, and as many are split off those with the largest squared error, at their centroids. */
+static void refill(struct twin *twin, const float *weights, size_t n, int k)
+{
+    int left = 0, number[PRUNE_CODEBOOK_MOST];
+    for (int j = 0; j < k; j++) {
+        number[j] = left;
+        if (!twin->counts[j]) continue;
+        twin->counts[left] = twin->counts[j];
+        twin->centroids[left++] = twin->centroids[j];
+    }
+    if (left == k) return;
+    for (size_t i = 0; i < n; i++)
+        if (twin->entry[i] >= 0) twin->entry[i] = number[twin->entry[i]];
+    for (; left < k; left++) {
+        double errors[PRUNE_CODEBOOK_MOST] = { 0 };
+        long double low = 0, high = 0;
+        size_t lows = 0, highs = 0;
+        int worst = 0;
+        for (size_t i = 0; i < n; i++)
+            if (twin->entry[i] >= 0) errors[twin->entry[i]] += (double)((weights[i] - twin->centroids[twin->entry[i]]) * (weights[i] - twin->centroids[twin->entry[i]]));
+        for (int j = 1; j < left; j++)
+            if (errors[j] > errors[worst]) worst = j;
+        for (size_t i = 0; i < n; i++) {
+            if (twin->entry[i] > worst) twin->entry[i]++;
+            if (twin->entry[i] != worst) continue;
+            if (weights[i] > twin->centroids[worst]) {
+                twin->entry[i]++;
+                high += weights[i];
+                highs++;
+            } else {
+                low += weights[i];
+                lows++;
+            }
+        }
+        for (int j = left; j > worst + 1; j--) twin->centroids[j] = twin->centroids[j - 1];
+        twin->centroids[worst] = low / (long double)lows;
+        twin->centroids[worst + 1] = high / (long double)highs;
+    }
+    rounds(twin, weights, n, k);
+}
+
+static void lloyd(struct twin *twin, const float *weights, size_t n, int k)
+{
+    float low = INFINITY, high = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        twin->entry[i] = -1;
+        if (weights[i] == 0) continue;
+        low = fminf(low, weights[i]);
+        high = fmaxf(high, weights[i]);
+    }
+    for (int j = 0; j < k; j++) twin->centroids[j] = low + ((double)high - (double)low) * j / (k - 1);
+    rounds(twin, weights, n, k);
+    refill(twin, weights, n, k);
 }
 
 /* The twin's clusters that have weights are the codebook's entries, and its weights are theirs. */

@@ -68,6 +68,7 @@ static void draw_weights(struct network *net, double sparsity, enum mask mask, e
 {
     struct prune_part parts[PRUNE_PARTS_MOST];
     float *at = net->weights.floats;
+    net->weights.raw = 1;
     for (int i = 0; i < net->graph.n_nodes; i++) {
         int n = prune_weights_parts(&net->graph, &net->weights, i, parts);
         size_t floats = 0;
@@ -87,7 +88,7 @@ static void pack(struct network *net, char path[256], struct prune_packed_size *
     write_scratch(path, "", 0);
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
-    assert_int_equal(prune_pack_write(file, &net->graph, &net->weights, sizes), PRUNE_OK);
+    assert_int_equal(prune_pack_write(file, "packed", &net->graph, &net->weights, sizes), PRUNE_OK);
     assert_int_equal(fclose(file), 0);
 }
 
@@ -170,7 +171,7 @@ static void assert_comes_back(struct network *net)
     write_scratch(again, "", 0);
     second = fopen(again, "wb");
     assert_true(first && second);
-    assert_int_equal(prune_pack_write(second, &net->graph, &back, NULL), PRUNE_OK);
+    assert_int_equal(prune_pack_write(second, "packed", &net->graph, &back, NULL), PRUNE_OK);
     assert_int_equal(fclose(second), 0);
     second = fopen(again, "rb");
     assert_non_null(second);
@@ -317,7 +318,7 @@ static void random_masks_are_near_their_entropy(void **state)
         struct prune_packed_size size;
         network_make(&net, ONE_CONNECTED, PRUNE_THIS_DARKNET);
         draw_weights(&net, sparsities[s], SINGLE, BELL);
-        assert_int_equal(prune_pack_write(NULL, &net.graph, &net.weights, &size), PRUNE_OK);
+        assert_int_equal(prune_pack_write(NULL, NULL, &net.graph, &net.weights, &size), PRUNE_OK);
         double n = 1024 * 1024, nonzero = 0, counts[256] = { 0 };
         for (size_t i = 1024; i < net.weights.n_floats; i++) {
             uint32_t bits;
