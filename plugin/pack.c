@@ -176,7 +176,7 @@ static int walk_tiles(struct walk *walk)
     walk->packer->n_places = 0;
     int code = PRUNE_OK;
     for (uint32_t r = 0; r < tiles->n_rows && walk->places; r++) {
-        if (!tiles->live_rows[r]) continue;
+        if (tiles->rows_flagged && !tiles->live_rows[r]) continue;
         uint32_t nonzero, n = prune_tiles_row(tiles, r, &nonzero);
         uint64_t first = (uint64_t)live_row++ * tiles->n_live_columns;
         for (uint32_t i = 0; i < n; i++) {
@@ -224,22 +224,41 @@ static uint64_t positions_bits(struct packer *packer, struct tiles *tiles)
     return walk.positions + bitmap_bits(tiles);
 }
 
+/* With the bitmaps that pay; returns what positions and bitmaps take. Without a live tile the shorter bitmap says so. */
+static uint64_t choose_bitmaps(struct packer *packer, struct tiles *tiles)
+{
+    int best = 0;
+    uint64_t least = UINT64_MAX;
+    for (int which = 0; which < 4; which++) {
+        int rows = which & 1, columns = which >> 1;
+        if ((rows && !tiles->dead_rows) || (columns && !tiles->dead_columns)) continue;
+        if (!tiles->live && (rows == columns || rows != (tiles->n_rows <= tiles->n_columns))) continue;
+        prune_tiles_flag(tiles, rows, columns);
+        uint64_t bits = positions_bits(packer, tiles);
+        if (bits >= least) continue;
+        least = bits;
+        best = which;
+    }
+    prune_tiles_flag(tiles, best & 1, best >> 1);
+    return least;
+}
+
 /* The tiling in which positions and values together are smallest, if each value took as much as it does on the average of single weights. */
 static int choose_tiles(struct packer *packer, const struct prune_part *part, const float *floats, struct tiles *best, const struct value_form *single)
 {
     uint32_t shapes[3][2] = { { 1, part->kernel }, { 4, 1 }, { 4, part->kernel } };
-    uint64_t nonzero = best->nonzero;
+    uint64_t nonzero = best->nonzero, bits = choose_bitmaps(packer, best);
     if (part->role != PRUNE_PART_WEIGHTS || !nonzero || nonzero == (uint64_t)part->rows * part->columns) return PRUNE_OK;
     double each = (double)single->bits / (double)nonzero;
-    double least = (double)positions_bits(packer, best) + (double)single->bits;
+    double least = (double)bits + (double)single->bits;
     for (int i = 0; i < 3; i++) {
         struct tiles tiles;
         uint32_t h = shapes[i][0], w = shapes[i][1];
         if (h * w == 1 || h * w > TILE_MOST || part->rows % h || part->columns % w || (i == 2 && w == 1)) continue;
         int whole = prune_tiles_survey(&tiles, part, floats, h, w, 4096);
-        double bits = whole == 1 ? (double)positions_bits(packer, &tiles) + each * (double)(tiles.live * h * w) : least;
-        if (bits < least) {
-            least = bits;
+        double all = whole == 1 ? (double)choose_bitmaps(packer, &tiles) + each * (double)(tiles.live * h * w) : least;
+        if (all < least) {
+            least = all;
             prune_tiles_free(best);
             *best = tiles;
         } else {
@@ -250,9 +269,9 @@ static int choose_tiles(struct packer *packer, const struct prune_part *part, co
     return PRUNE_OK;
 }
 
-static void put_bitmap(struct bits_out *out, const uint8_t *flags, uint32_t n, int none)
+static void put_bitmap(struct bits_out *out, const uint8_t *flags, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++) bits_put(out, none ? 0 : flags[i], 1);
+    for (uint32_t i = 0; i < n; i++) bits_put(out, flags[i], 1);
     bits_align(out);
 }
 
@@ -271,8 +290,8 @@ static void put_array(struct packer *packer, const struct tiles *tiles, const st
     bits_put(out, tiles->w, 16);
     put_u64(out, tiles->live);
     prune_values_put_tables(form, out);
-    if (tiles->rows_flagged) put_bitmap(out, tiles->live_rows, tiles->n_rows, !tiles->live);
-    if (tiles->columns_flagged) put_bitmap(out, tiles->live_columns, tiles->n_columns, !tiles->live);
+    if (tiles->rows_flagged) put_bitmap(out, tiles->live_rows, tiles->n_rows);
+    if (tiles->columns_flagged) put_bitmap(out, tiles->live_columns, tiles->n_columns);
 }
 
 static double mask_entropy_bits(double n, double nonzero)

@@ -40,12 +40,6 @@ uint32_t prune_tiles_row(struct tiles *tiles, uint32_t tile_row, uint32_t *n_non
     return n;
 }
 
-/* Whether a bitmap of the lines is worth its bits: without it, a dead line costs some 1/0.7 bits for each live tile that an average line has. */
-static int is_worth(uint64_t dead, uint64_t lines, uint64_t live_tiles)
-{
-    return dead > 0 && (double)dead * (double)live_tiles >= 0.7 * (double)lines * (double)lines;
-}
-
 static uint32_t count(const uint8_t *flags, uint32_t n)
 {
     uint32_t sum = 0;
@@ -53,14 +47,17 @@ static uint32_t count(const uint8_t *flags, uint32_t n)
     return sum;
 }
 
-/* All flags 1 where a bitmap is not worth it, so that places are counted over all lines. */
-static uint32_t settle(uint8_t *flags, uint32_t n, uint64_t live_tiles, int *flagged)
+void prune_tiles_flag(struct tiles *tiles, int rows, int columns)
 {
-    uint32_t live = count(flags, n);
-    *flagged = is_worth(n - live, n, live_tiles);
-    if (*flagged) return live;
-    memset(flags, 1, n);
-    return n;
+    uint32_t place = 0;
+    tiles->rows_flagged = rows;
+    tiles->columns_flagged = columns;
+    tiles->n_live_rows = rows ? count(tiles->live_rows, tiles->n_rows) : tiles->n_rows;
+    tiles->n_live_columns = columns ? count(tiles->live_columns, tiles->n_columns) : tiles->n_columns;
+    for (uint32_t c = 0; c < tiles->n_columns; c++) {
+        tiles->place_of[c] = place;
+        place += columns ? tiles->live_columns[c] : 1;
+    }
 }
 
 int prune_tiles_survey(struct tiles *tiles, const struct prune_part *part, const float *floats, uint32_t h, uint32_t w, uint64_t most)
@@ -82,18 +79,9 @@ int prune_tiles_survey(struct tiles *tiles, const struct prune_part *part, const
         if (tiles->live * h * w > 2 * seen + most) return 0;
     }
     tiles->nonzero = seen;
-    if (tiles->live == 0) {         /* the shorter bitmap says it */
-        tiles->rows_flagged = tiles->n_rows <= tiles->n_columns;
-        tiles->columns_flagged = !tiles->rows_flagged;
-    } else {
-        tiles->n_live_rows = settle(tiles->live_rows, tiles->n_rows, tiles->live, &tiles->rows_flagged);
-        tiles->n_live_columns = settle(tiles->live_columns, tiles->n_columns, tiles->live, &tiles->columns_flagged);
-    }
-    uint32_t place = 0;
-    for (uint32_t c = 0; c < tiles->n_columns; c++) {
-        tiles->place_of[c] = place;
-        place += tiles->live_columns[c];
-    }
+    tiles->dead_rows = tiles->n_rows - count(tiles->live_rows, tiles->n_rows);
+    tiles->dead_columns = tiles->n_columns - count(tiles->live_columns, tiles->n_columns);
+    prune_tiles_flag(tiles, 0, 0);
     return 1;
 }
 

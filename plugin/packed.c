@@ -136,7 +136,7 @@ int prune_packed_open(struct prune_packed *packed, const char *path)
         goto done;
     }
     packed->bytes = (uint64_t)info.st_size;
-    if (packed->bytes < MAGIC_BYTES + SECTION_BYTES + HEADER_BYTES) {
+    if (packed->bytes < PACKED_HEAD_BYTES) {
         code = prune_fail(PRUNE_ERR_FORMAT, "%s: too short for packed weights: %" PRIu64 " bytes", path, packed->bytes);
         goto done;
     }
@@ -164,7 +164,7 @@ static void free_arrays(struct prune_packed *packed)
 int prune_packed_rewind(struct prune_packed *packed)
 {
     free_arrays(packed);
-    packed->at = MAGIC_BYTES + SECTION_BYTES + HEADER_BYTES;
+    packed->at = PACKED_HEAD_BYTES;
     packed->layer = -1;
     packed->next_array = 0;
     packed->layers_read = packed->text_crc = 0;

@@ -248,12 +248,15 @@ int prune_report_json(FILE *out, const struct prune_graph *graph, const struct p
     code = PRUNE_ERR_NOMEM;
     char *text = NULL, *path = prune_report_clean(graph->cfg->path);
     struct prune_cost sum = prune_report_total(graph, weights);
+    struct prune_packed_size all;
     cJSON *report = cJSON_CreateObject(), *layers, *total;
     if (!report || !path || !cJSON_AddStringToObject(report, "network", path)) goto done;
     if (!(layers = cJSON_AddArrayToObject(report, "layers"))) goto done;
     for (int i = 0; i < graph->n_nodes; i++)
         if (!add_layer(layers, graph, weights, &sizes[i], i)) goto done;
     if (!(total = cJSON_AddObjectToObject(report, "total")) || !add_cost(total, &sum)) goto done;
+    all = prune_report_sizes_total(graph, weights, sizes);
+    if (!add_packed(total, &all)) goto done;
     if (!(text = cJSON_Print(report))) goto done;
     fprintf(out, "%s\n", text);
     code = prune_report_written(out);

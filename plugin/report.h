@@ -16,4 +16,7 @@ int prune_report_written(FILE *out);
 /* What packing each layer comes to: n_nodes sizes; the caller frees them, also after a fault. */
 int prune_report_sizes(const struct prune_graph *graph, const struct prune_weights *weights, struct prune_packed_size **sizes);
 
+/* Their sum; `dense` and `packed` with the files' headers, so that they are the sizes of the files. */
+struct prune_packed_size prune_report_sizes_total(const struct prune_graph *graph, const struct prune_weights *weights, const struct prune_packed_size *sizes);
+
 #endif

@@ -2,6 +2,7 @@
  *
  * In: graph and weights. The limits are those of weights that know nothing of each other; where zeros gather in rows, columns or kernels, positions come out below theirs.
  */
+#include "packing.h"
 #include "report.h"
 
 #include <stdlib.h>
@@ -13,14 +14,18 @@ int prune_report_sizes(const struct prune_graph *graph, const struct prune_weigh
     return prune_pack_write(NULL, NULL, graph, weights, *sizes);
 }
 
-static void add(struct prune_packed_size *sum, const struct prune_packed_size *size)
+struct prune_packed_size prune_report_sizes_total(const struct prune_graph *graph, const struct prune_weights *weights, const struct prune_packed_size *sizes)
 {
-    sum->dense += size->dense;
-    sum->packed += size->packed;
-    sum->positions += size->positions;
-    sum->values += size->values;
-    sum->positions_limit += size->positions_limit;
-    sum->values_limit += size->values_limit;
+    struct prune_packed_size sum = { .dense = 8 * (uint64_t)weights->header_bytes, .packed = 8 * PACKED_HEAD_BYTES };
+    for (int i = 0; i < graph->n_nodes; i++) {
+        sum.dense += sizes[i].dense;
+        sum.packed += sizes[i].packed;
+        sum.positions += sizes[i].positions;
+        sum.values += sizes[i].values;
+        sum.positions_limit += sizes[i].positions_limit;
+        sum.values_limit += sizes[i].values_limit;
+    }
+    return sum;
 }
 
 static void print_row(FILE *out, const char *layer, const struct prune_packed_size *size)
@@ -34,8 +39,8 @@ static void print_row(FILE *out, const char *layer, const struct prune_packed_si
 
 int prune_report_packed_text(FILE *out, const struct prune_graph *graph, const struct prune_weights *weights)
 {
-    struct prune_packed_size *sizes, total = { 0 };
-    int code = prune_report_sizes(graph, weights, &sizes), layers = 0;
+    struct prune_packed_size *sizes, total;
+    int code = prune_report_sizes(graph, weights, &sizes);
     if (code) goto done;
     fprintf(out, "\n%-21s %13s %13s %7s %27s %27s %7s\n", "bytes in files", "", "", "", "-------- positions --------", "---------- values ---------", "packed");
     fprintf(out, "%-21s %13s %13s %7s %13s %13s %13s %13s %7s\n", "layer", ".weights", ".pweights", "ratio", "packed", "limit", "packed", "limit", "/ limit");
@@ -44,10 +49,9 @@ int prune_report_packed_text(FILE *out, const struct prune_graph *graph, const s
         if (!sizes[i].dense) continue;
         snprintf(layer, sizeof layer, "%4d %s", i, prune_kind_name(graph->nodes[i].kind));
         print_row(out, layer, &sizes[i]);
-        add(&total, &sizes[i]);
-        layers++;
     }
-    if (layers) print_row(out, "total", &total);
+    total = prune_report_sizes_total(graph, weights, sizes);
+    print_row(out, "total, with header", &total);
     fputs("\n.pweights: as `darknet prune pack` writes these weights, without loss. Limits are entropies: of a mask with as many zeros in no order, and of the values, signs and\n"
           "mantissas plain. Zeros in whole rows, columns or kernels take less than the limit.\n", out);
     code = prune_report_written(out);

@@ -56,8 +56,10 @@ eval_of() { "$darknet" prune eval idx.data net.cfg "$1" 2>>"$LOG" | sed 's/ *[0-
 same_eval() { [ "$(eval_of packed.bin)" = "$(eval_of backup/net_final.weights)" ] && eval_of packed.bin | grep -q top1; }
 check "prune eval gives the same figures" same_eval
 check "unpack gives the file back" sh -c "'$darknet' prune unpack net.cfg packed.bin -out back && cmp back.weights backup/net_final.weights"
-same_report() { diff <("$darknet" prune report net.cfg packed.bin) <("$darknet" prune report net.cfg backup/net_final.weights); }
+same_report() { "$darknet" prune report net.cfg packed.bin >report_packed && "$darknet" prune report net.cfg backup/net_final.weights >report_plain && cmp report_packed report_plain && grep -q '^total' report_packed; }
 check "prune report says the same" same_report
+report_is_size() { grep -q "^total.* $(stat -c %s packed.bin | sed ':a;s/\B[0-9]\{3\}\>/,&/;ta') " report_packed; }
+check "prune report tells the packed file's size to the byte" report_is_size
 check "prune compact takes it" sh -c "'$darknet' prune compact net.cfg packed.bin -out a && '$darknet' prune compact net.cfg backup/net_final.weights -out b && cmp a.weights b.weights && cmp a.cfg b.cfg"
 check "pruning without training takes it" sh -c "'$darknet' prune net.cfg packed.bin -sparsity .9 -out a && '$darknet' prune net.cfg backup/net_final.weights -sparsity .9 -out b && cmp a.weights b.weights"
 train_from() { "$darknet" prune train idx.data net.cfg "$1" -clear -sparsity .9 -backup "$2" -iterations 20; }
@@ -131,5 +133,72 @@ check "detector test finds the same" same_boxes
 valid_of() { "$darknet" detector valid yolo.data yolo.cfg "$1" -out "$2" >>"$LOG" 2>&1 && cat stock/"$2"*; }
 same_valid() { local found; found=$(valid_of colour.pweights a) && [ -n "$found" ] && [ "$found" = "$(valid_of colour.weights b)" ]; }
 check "detector valid finds the same" same_valid
+#### Every kind of layer that Darknet loads, and files that do not end where the network does
+cat >kinds.cfg <<'END'
+[net]
+batch=1
+subdivisions=1
+width=16
+height=16
+channels=3
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+pad=1
+activation=leaky
+[convolutional]
+filters=8
+groups=4
+size=3
+pad=1
+activation=linear
+[deconvolutional]
+filters=4
+size=2
+stride=2
+activation=leaky
+[batchnorm]
+[local]
+filters=2
+size=3
+stride=2
+pad=1
+activation=leaky
+[connected]
+batch_normalize=1
+output=12
+activation=leaky
+END
+recurrent() { printf '%s\n' '[net]' batch=1 subdivisions=1 inputs=10 "[$1]" batch_normalize=1 output=12 activation=leaky '[connected]' output=5 activation=linear >"$1.cfg"; }
+recurrent rnn
+recurrent gru
+recurrent lstm
+sed -e '/^\[deconv/,$d' kinds.cfg | cat - <(printf '%s\n' '[crnn]' batch_normalize=1 output_filters=6 hidden_filters=4 activation=leaky) >crnn.cfg
+loads_the_same() { # <cfg> <packed> <plain>: what Darknet has in memory after loading each
+    "$darknet" partial "$1" "$2" loaded_packed 999 && "$darknet" partial "$1" "$3" loaded_plain 999 && cmp loaded_packed loaded_plain
+}
+for kind in kinds rnn gru lstm crnn; do
+    packs() { ./random_weights $kind.cfg $kind.weights 9 && "$darknet" prune pack $kind.cfg $kind.weights; }
+    check "$kind.cfg: packed" packs
+    check "$kind.cfg: Darknet loads the same" loads_the_same $kind.cfg $kind.pweights $kind.weights
+done
+sed '/^\[deconv/,$d' kinds.cfg >first.cfg
+check "the first layers alone are packed" sh -c "'$darknet' partial kinds.cfg kinds.weights first.weights 2 && '$darknet' prune pack first.cfg first.weights"
+ends_early() { DARKNET_SEED=1 "$darknet" partial kinds.cfg first.pweights early_packed 999 2>early.log && DARKNET_SEED=1 "$darknet" partial kinds.cfg first.weights early_plain 999 && cmp early_packed early_plain && grep 'ends before layer 2' early.log; }
+check "a file of the first layers starts a longer network, with Darknet's note" ends_early
+goes_on() { "$darknet" partial first.cfg kinds.pweights longer_packed 999 2>longer.log && "$darknet" partial first.cfg kinds.weights longer_plain 999 && cmp longer_packed longer_plain && grep 'holds more' longer.log; }
+check "a longer file gives a shorter network its first layers, with Darknet's warning" goes_on
+sed -e '/^\[connected/,$d' net.cfg >start.cfg
+starts_training() { "$darknet" partial net.cfg backup/net_final.weights start.weights 1 && "$darknet" prune pack start.cfg start.weights && train_from start.pweights start_packed && train_from start.weights start_plain && cmp start_packed/net_final.weights start_plain/net_final.weights; }
+check "prune train starts from a file of the first layers" starts_training
+printf '%s\n' '[net]' width=16 height=16 channels=11 '[convolutional]' filters=6 size=1 activation=linear >a.cfg
+printf '%s\n' '[net]' width=16 height=16 channels=8 '[convolutional]' filters=8 size=1 activation=linear >b.cfg
+check "as many weights in another shape: packed" sh -c "./random_weights a.cfg a.weights 4 && '$darknet' prune pack a.cfg a.weights"
+refused "as many weights in another shape are refused" 1 "packed from another network" "$darknet" partial b.cfg a.pweights none 9
+piped() { mkfifo pipe && { cat colour.pweights >pipe & } && "$darknet" partial yolo.cfg pipe none 9; }
+refused "packed weights from a pipe are no weights" 1 "Not a weights file" piped
+refused "a pipe is not waited for" 1 "is not a regular file" timeout 10 "$darknet" prune unpack net.cfg pipe
+
 refused "a file of another network is refused by a stock command" 1 "packed from another network" "$darknet" detector test yolo.data yolo.cfg packed.bin images/2.bmp
 finish
