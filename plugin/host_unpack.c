@@ -17,7 +17,7 @@ static int filters_read(const layer *l)
 
 static size_t filter_floats(const layer *l)
 {
-    return (size_t)(l->c / l->groups) * (size_t)l->size * (size_t)l->size;
+    return (size_t)(l->c / (l->groups ? l->groups : 1)) * (size_t)l->size * (size_t)l->size;
 }
 
 static size_t convolutional_floats(const layer *l)
