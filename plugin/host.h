@@ -92,6 +92,9 @@ void prune_batches_free(struct prune_batches *batches);
 /* Image number `at` of the endless stream of epochs: its floats (inputs), and its class as one-hot `truth` (classes) if not NULL. Returns the class or an error. */
 int prune_batches_get(struct prune_batches *batches, uint64_t at, float *input, float *truth);
 
+/* Of a clock that only goes forward. */
+double prune_seconds_now(void);
+
 /* One iteration of Darknet's own training on the next batches of the stream. What dropout and the like draw with rand() depends on seed and iteration alone. A loss that is no
  * number is a fault. */
 int prune_train_iteration(network *net, struct prune_batches *batches, uint64_t seed, uint64_t iteration, double *loss);

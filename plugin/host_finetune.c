@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { ITERATIONS_MOST = 1000000000 };
@@ -131,13 +130,6 @@ struct run {
     double started;
 };
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* A tenth of the cfg's learning rate, falling to 0 in a straight line: the values are near where they belong. */
 static int plan(struct run *run)
 {
@@ -157,7 +149,7 @@ static int plan(struct run *run)
 
 static void print_progress(const struct run *run, int iteration, double loss)
 {
-    int left = (int)((seconds_now() - run->started) / iteration * (run->iterations - iteration));
+    int left = (int)((prune_seconds_now() - run->started) / iteration * (run->iterations - iteration));
     fprintf(stderr, "\riteration %d/%d  loss %.4f  ETA %d:%02d:%02d \033[K", iteration, run->iterations, loss, left / 3600, left / 60 % 60, left % 60);
 }
 
@@ -167,7 +159,7 @@ static int train(struct run *run)
     uint64_t images = (uint64_t)run->batches->images->n, per_iteration = (uint64_t)net->batch * (uint64_t)net->subdivisions;
     double sum = 0, loss = 0, shown;
     int since = 0, code = plan(run);
-    run->started = shown = seconds_now();
+    run->started = shown = prune_seconds_now();
     for (int done = 0; !code && done < run->iterations;) {
         if ((code = prune_train_iteration(run->net, run->batches, run->tuning->seed, (uint64_t)done, &loss))) break;
         done++;
@@ -178,8 +170,8 @@ static int train(struct run *run)
             fprintf(stderr, "%sepoch %d/%d iteration %d/%d loss %.4f\n", run->on_terminal ? "\r\033[K" : "", epoch, run->tuning->epochs, done, run->iterations, sum / since);
             sum = 0;
             since = 0;
-        } else if (run->on_terminal && seconds_now() - shown > 0.2) {
-            shown = seconds_now();
+        } else if (run->on_terminal && prune_seconds_now() - shown > 0.2) {
+            shown = prune_seconds_now();
             print_progress(run, done, loss);
         }
     }

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -20,13 +19,6 @@
 
 void openblas_set_num_threads(int n) __attribute__((weak));     /* absent in a build with BLAS=0 */
 int openblas_get_num_threads(void) __attribute__((weak));
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* --------------------------------------------------------------------------------------------------------- options -- */
 
@@ -192,9 +184,9 @@ int prune_evaluate(network *net, struct prune_batches *batches, struct prune_sco
                 goto done;
             }
         }
-        double start = seconds_now();
+        double start = prune_seconds_now();
         const float *output = network_predict(net, input);
-        seconds += seconds_now() - start;
+        seconds += prune_seconds_now() - start;
         for (int i = 0; i < filled; i++, output += net->outputs) {
             int best = 0;
             for (int j = 1; j < batches->classes; j++)
@@ -427,7 +419,7 @@ done:
 static void print_progress(const struct run *run, int iteration, double loss)
 {
     const network *net = run->job->net;
-    double elapsed = seconds_now() - run->started;
+    double elapsed = prune_seconds_now() - run->started;
     int done = iteration - run->started_at;
     double images = (double)done * net->batch * net->subdivisions;
     int left = done ? (int)(elapsed / done * (net->max_batches - iteration)) : 0;
@@ -476,7 +468,7 @@ static int train(struct run *run)
     struct prune *prune = net->prune;
     int iteration = (int)get_current_batch(net), images = job->train.n, code = PRUNE_OK;
     uint64_t per_iteration = (uint64_t)net->batch * (uint64_t)net->subdivisions;
-    run->started = seconds_now();
+    run->started = prune_seconds_now();
     run->started_at = iteration;
     double shown = run->started - 1;    /* the first line comes with the first iteration */
     while (iteration < net->max_batches) {
@@ -501,8 +493,8 @@ static int train(struct run *run)
             save(run, "_last.weights");
         }
         if (stop) return prune_fail(PRUNE_ERR_STOPPED, "stopped at iteration %d; the same command goes on from there", iteration);
-        if (run->on_terminal && seconds_now() - shown > 0.2) {
-            shown = seconds_now();
+        if (run->on_terminal && prune_seconds_now() - shown > 0.2) {
+            shown = prune_seconds_now();
             print_progress(run, iteration, loss);
         }
     }

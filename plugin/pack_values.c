@@ -69,13 +69,6 @@ static void make_entries(struct value_form *form, const struct distinct *distinc
     }
 }
 
-static int width_of(int n_entries)
-{
-    int width = 0;
-    while (1 << width < n_entries) width++;
-    return width;
-}
-
 static void price(struct value_form *form, const uint64_t counts[256], uint64_t n)
 {
     uint64_t fixed = n * (uint64_t)form->symbol_bits, coded = prune_ans_choose(counts, &form->code);
@@ -100,7 +93,7 @@ void prune_values_choose(struct value_form *form, const struct value_counts *cou
         uint64_t of_entries[256];
         struct value_form other = { .values = VALUES_CODEBOOK };
         make_entries(&other, &counts->distinct, of_entries);
-        other.symbol_bits = width_of(other.n_entries);
+        other.symbol_bits = prune_entry_bits(other.n_entries);
         price(&other, of_entries, counts->n);
         if (other.bits < form->bits) *form = other;
     }

@@ -221,8 +221,7 @@ static int get_entries(struct prune_packed *packed, struct rest *rest, struct pr
         array->entries[i] = prune_u32_at(at);
         if (i && array->entries[i] <= array->entries[i - 1]) return prune_packed_damaged(packed, "a codebook that does not rise");
     }
-    array->symbol_bits = 0;
-    while (1 << array->symbol_bits < array->n_entries) array->symbol_bits++;
+    array->symbol_bits = prune_entry_bits(array->n_entries);
     return PRUNE_OK;
 }
 

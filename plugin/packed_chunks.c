@@ -222,7 +222,8 @@ int prune_packed_dense(struct prune_packed *packed, float *floats)
     const struct prune_packed_array *array = decoder.array;
     if (code) goto done;
     size_t area = (size_t)array->tile_rows * array->tile_columns;
-    decoder.values = malloc(CHUNK_WEIGHTS * sizeof *decoder.values);
+    uint64_t most = array->tiles * area < CHUNK_WEIGHTS ? array->tiles * area : CHUNK_WEIGHTS;
+    decoder.values = malloc((size_t)(most + 1) * sizeof *decoder.values);
     if (!decoder.values) code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
     while (!code && (more = next_chunk(&decoder)) > 0) {
         uint32_t row = decoder.row, column = decoder.column, at = 0;

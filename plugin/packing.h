@@ -17,6 +17,14 @@ enum { VALUES_F32, VALUES_F16, VALUES_CODEBOOK };
 enum { FLAG_LIVE_ROWS = 1, FLAG_LIVE_COLUMNS = 2, FLAG_TRANSPOSED = 4 };
 enum { POSITIONS_ALL, POSITIONS_BITMAP, POSITIONS_GAPS };
 
+/* Bits that a number of an entry takes where it is not coded. */
+static inline int prune_entry_bits(int n_entries)
+{
+    int bits = 0;
+    while (1 << bits < n_entries) bits++;
+    return bits;
+}
+
 /* CRC-32C of bytes behind those that `crc` is of; 0 to begin with. */
 uint32_t prune_crc32c(uint32_t crc, const void *bytes, size_t n);
 
