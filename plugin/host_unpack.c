@@ -75,6 +75,7 @@ static int fits(const layer *l, const struct prune_packed *packed)
 static int check_layers(struct prune_packed *packed, const network *net, int cutoff)
 {
     int i = next_with_floats(net, 0, cutoff), more;
+    if (!packed->n_layers && i < net->n && i < cutoff) return prune_fail(PRUNE_ERR_SHAPE, "%s: packed from another network: there are no weights in it", packed->path);
     while ((more = prune_packed_next(packed)) > 0 && i < net->n && i < cutoff) {
         const layer *l = &net->layers[i];
         if (i != packed->layer || !fits(l, packed))
