@@ -1,6 +1,7 @@
 /* bench/pack.c - packed weights: synthetic networks, sizes against their limits, and how fast they are packed and loaded
  *
- *   pack make <cfg> <weights> <sparsity>   normally distributed weights, of each layer but the first the smallest by size are 0; deviation sqrt(2 / inputs), as Darknet starts them
+ *   pack make <cfg> <weights> <sparsity> <first>
+ *                                          normally distributed weights, the smallest by size 0 in layers from `first` on; deviation sqrt(2 / inputs), as Darknet starts them
  *   pack size <cfg> <weights>              prints bytes and limit of the packed file; bytes and limit of the positions alone
  *   pack bitmap <cfg> <weights>            writes a bit for each weight, layer by layer: 1 where it is not 0
  *   pack load <cfg> <weights> <pweights> <times>
@@ -50,7 +51,7 @@ static double threshold(double share)
     return low;
 }
 
-static int make(const char *cfg_path, const char *path, double sparsity)
+static int make(const char *cfg_path, const char *path, double sparsity, int first)
 {
     struct prune_cfg cfg;
     struct prune_graph graph;
@@ -63,7 +64,7 @@ static int make(const char *cfg_path, const char *path, double sparsity)
         struct prune_part parts[PRUNE_PARTS_MOST];
         int n = prune_weights_parts(&graph, &version, i, parts);
         for (int p = 0; p < n; p++) {
-            int prunable = parts[p].role == PRUNE_PART_WEIGHTS && i > 1;        /* [crop] and the first convolution come before */
+            int prunable = parts[p].role == PRUNE_PART_WEIGHTS && i >= first;
             float deviation = sqrtf(2.F / (float)parts[p].columns);
             for (size_t k = 0; k < (size_t)parts[p].rows * parts[p].columns; k++) {
                 float x = normal();
@@ -155,7 +156,7 @@ static int load(char *cfg_path, char *path, const char *packed, int times)
 int main(int argc, char **argv)
 {
     struct rusage before, after;
-    if (argc == 5 && !strcmp(argv[1], "make")) return make(argv[2], argv[3], atof(argv[4]));
+    if (argc == 6 && !strcmp(argv[1], "make")) return make(argv[2], argv[3], atof(argv[4]), atoi(argv[5]));
     if (argc == 4 && !strcmp(argv[1], "size")) return size(argv[2], argv[3]);
     if (argc == 4 && !strcmp(argv[1], "bitmap")) return bitmap(argv[2], argv[3]);
     if (argc == 6 && !strcmp(argv[1], "load")) return load(argv[2], argv[3], argv[4], atoi(argv[5]));
