@@ -141,7 +141,8 @@ int prune_packed_open(struct prune_packed *packed, const char *path)
         goto done;
     }
     if ((code = get_bytes(packed, magic, sizeof magic))) goto done;
-    if (memcmp(magic, PACKED_MAGIC, sizeof magic)) code = prune_fail(PRUNE_ERR_FORMAT, "%s: damaged at byte 0: these are not the first bytes of packed weights", path);
+    if (memcmp(magic, PACKED_MAGIC, sizeof magic))
+        code = prune_fail(PRUNE_ERR_FORMAT, prune_packed_is(path) ? "%s: damaged at byte 0: these are not quite the first bytes of packed weights" : "%s: these are not packed weights", path);
     if (!code) code = get_header(packed);
 done:
     if (code) prune_packed_close(packed);

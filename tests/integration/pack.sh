@@ -56,6 +56,7 @@ eval_of() { "$darknet" prune eval idx.data net.cfg "$1" 2>>"$LOG" | sed 's/ *[0-
 same_eval() { [ "$(eval_of packed.bin)" = "$(eval_of backup/net_final.weights)" ] && eval_of packed.bin | grep -q top1; }
 check "prune eval gives the same figures" same_eval
 check "unpack gives the file back" sh -c "'$darknet' prune unpack net.cfg packed.bin -out back && cmp back.weights backup/net_final.weights"
+refused "what is not packed cannot be unpacked" 1 "backup/net_final.weights: these are not packed weights" "$darknet" prune unpack net.cfg backup/net_final.weights
 same_report() { "$darknet" prune report net.cfg packed.bin >report_packed && "$darknet" prune report net.cfg backup/net_final.weights >report_plain && cmp report_packed report_plain && grep -q '^total' report_packed; }
 check "prune report says the same" same_report
 report_is_size() { grep -q "^total.* $(stat -c %s packed.bin | sed ':a;s/\B[0-9]\{3\}\>/,&/;ta') " report_packed; }
