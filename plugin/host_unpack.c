@@ -102,9 +102,10 @@ static int close_stream(void *cookie)
     return 0;
 }
 
-FILE *prune_open_weights(network *net, char *filename, int cutoff)
+FILE *prune_open_weights(FILE *fp, network *net, char *filename, int cutoff)
 {
-    if (!prune_packed_is(filename)) return fopen(filename, "rb");
+    if (!fp || !prune_packed_is(filename)) return fp;
+    fclose(fp);
     fputc('\n', stderr);                /* "Loading weights from ..." stands there without an end */
     struct prune_unpacking *unpacking = calloc(1, sizeof *unpacking);
     if (!unpacking) exit(-prune_fail(PRUNE_ERR_NOMEM, "out of memory"));

@@ -25,9 +25,9 @@ void prune_net_ready(network *net, char *cfgfile);
 /* network.c, free_network: first statement. */
 void prune_net_free(network *net);
 
-/* parser.c, load_weights_upto: in place of fopen. Packed weights (.pweights, found by their first bytes) become a stream of the bytes of the .weights file that they stand for, once
- * the layers up to `cutoff` that both have are found to be the same; exits 1 on a fault. Any other file is opened as it is. */
-FILE *prune_open_weights(network *net, char *filename, int cutoff);
+/* parser.c, load_weights_upto: after fopen, before anything is read. Packed weights (.pweights, found by their first bytes) are closed and become a stream of the bytes of the .weights
+ * file that they stand for, once the layers up to `cutoff` that both have are found to be the same; exits 1 on a fault. Any other file, or NULL, is returned as it is. */
+FILE *prune_open_weights(FILE *fp, network *net, char *filename, int cutoff);
 
 /* parser.c, load_weights_upto: last statement, after fclose. Takes masks and optimizer state from the .prune file, or masks from exact zeros. */
 void prune_after_load(network *net, char *filename, int start, int cutoff);

@@ -66,6 +66,8 @@ both "fix 0002: a file that ends inside a layer is an error" load_says \
     'inside.weights: layer 1 (convolutional) takes 1184 bytes, found 484' inside.weights
 both "fix 0002: a file that ends inside the header is an error" load_says 'header.weights: it ends inside the header' header.weights
 both "fix 0002: an empty file is an error" load_says 'empty.weights: it ends inside the header' empty.weights
+{ printf '\376\377\377\377'; tail -c +5 full.weights; } >negative.weights
+both "fix 0002: a file with a negative version is an error" load_says 'Not a weights file: negative.weights: version -2' negative.weights
 both "fix 0002: a directory is an error" load_says 'it ends inside the header' .
 
 partial_loads() {

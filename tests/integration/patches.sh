@@ -78,7 +78,7 @@ unset QUILT_PATCHES QUILT_PC QUILT_REFRESH_ARGS
 
 #### Hooks: one line each
 hook_patches() { local patch; for patch in "${series[@]}"; do [[ ${patch%%-*} < $HOOKS_FROM ]] || echo "$SET/$patch"; done; }
-hook_names() { sed -n 's/^[a-z ]*[ *]\(\(run_\)\{0,1\}prune[a-z_]*\)(.*);$/\1/p' "$PLUGIN/prune_hooks.h"; }
+hook_names() { sed -n 's/^[A-Za-z ]*[ *]\(\(run_\)\{0,1\}prune[a-z_]*\)(.*);$/\1/p' "$PLUGIN/prune_hooks.h"; }
 each_hook_once() {
     local name count some=0
     for name in $(hook_names); do
@@ -94,7 +94,7 @@ only_hooks() {
     local patch
     for patch in $(hook_patches); do
         [[ $patch = */$HOOKS_FROM-* ]] && continue
-        grep '^+[^+]' "$patch" | grep -v '^+#include "prune_hooks.h"$\|^+ *prune_[a-z_]*([a-z, ]*);$\|return run_prune(argc, argv);$' && return 1
+        grep '^+[^+]' "$patch" | grep -v '^+#include "prune_hooks.h"$\|^+ *prune_[a-z_]*([a-z, ]*);$\|^+ *fp = prune_open_weights(fp, net, filename, cutoff);$\|return run_prune(argc, argv);$' && return 1
     done
     return 0
 }
