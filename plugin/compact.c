@@ -41,9 +41,8 @@ static int choose_header(const struct prune_weights *weights, int version1, stru
     *header = (struct prune_weights){ .major = weights->major, .minor = weights->minor, .revision = weights->revision, .seen = weights->seen };
     if (version1) header->major = 0, header->minor = 1, header->revision = 0;
     else if (is_transposed(weights)) header->major = 0, header->minor = 2, header->revision = 0;
-    int wide = (int64_t)header->major * 10 + header->minor >= 2 && header->major < 1000 && header->minor < 1000;
-    header->header_bytes = wide ? 20 : 16;
-    if (!wide && header->seen > UINT32_MAX)
+    header->header_bytes = prune_weights_header_bytes(header->major, header->minor);
+    if (header->header_bytes == 16 && header->seen > UINT32_MAX)
         return prune_fail(PRUNE_ERR_RANGE, "the weights have seen %" PRIu64 " images; version %" PRId32 ".%" PRId32 " has room for %" PRIu32, header->seen, header->major,
                           header->minor, UINT32_MAX);
     return PRUNE_OK;
@@ -222,47 +221,11 @@ static int list_edits(const struct prune_channels *channels, const int *kept, st
 
 /* ---------------------------------------------------------------------------------------------------------- checks -- */
 
-/* The folder of a path that need not exist; returns its last part, or NULL if there is no such folder. */
-static const char *folder_of(const char *path, struct stat *info)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    int found = folder && !stat(folder, info);
-    free(folder);
-    return found ? slash ? slash + 1 : path : NULL;
-}
-
-static int is_same_file(const char *a, const char *b)
-{
-    struct stat first, second;
-    const char *name = folder_of(a, &first), *other = folder_of(b, &second);
-    if (!strcmp(a, b) || (name && other && !strcmp(name, other) && first.st_dev == second.st_dev && first.st_ino == second.st_ino)) return 1;
-    return !stat(a, &first) && !stat(b, &second) && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
-}
-
-/* An output, and what it is called until it is complete, must be none of the other files. */
-static int check_output(const char *const *others, int n_others, const char *path)
-{
-    struct stat info;
-    char *temporary = malloc(strlen(path) + sizeof ".tmp");
-    int code = PRUNE_OK;
-    if (!temporary) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
-    sprintf(temporary, "%s.tmp", path);
-    for (int i = 0; i < n_others && !code; i++) {
-        if (!others[i]) continue;
-        if (is_same_file(path, others[i])) code = prune_fail(PRUNE_ERR_RANGE, "%s would be written over %s; give another name", path, others[i]);
-        else if (is_same_file(temporary, others[i])) code = prune_fail(PRUNE_ERR_RANGE, "%s, needed while %s is written, is %s; give another name", temporary, path, others[i]);
-    }
-    if (!code && !stat(path, &info) && S_ISDIR(info.st_mode)) code = prune_fail(PRUNE_ERR_IO, "%s is a folder", path);
-    free(temporary);
-    return code;
-}
-
 int prune_compact_check(const char *cfg_path, const char *weights_path, const char *new_cfg, const char *new_weights)
 {
     const char *const beside_cfg[] = { cfg_path, weights_path, new_weights }, *const beside_weights[] = { cfg_path, weights_path, new_cfg };
-    int code = check_output(beside_cfg, 3, new_cfg);
-    return code ? code : check_output(beside_weights, 3, new_weights);
+    int code = prune_output_check(new_cfg, beside_cfg, 3);
+    return code ? code : prune_output_check(new_weights, beside_weights, 3);
 }
 
 /* Reads the new cfg again: every layer must have the channels that were kept, and the weight file exactly what it asks for. */

@@ -147,22 +147,10 @@ static int quantise(struct prune_model *model, const struct options *options, st
 
 /* ------------------------------------------------------------------------------------------------------------ files -- */
 
-/* Before any work: neither the output nor its temporary name may be an input. */
 static int check_output(const struct options *options, const char *path)
 {
     const char *const inputs[] = { options->words[0], options->words[1], options->data };
-    struct stat info, input;
-    char *temporary = malloc(strlen(path) + sizeof ".tmp");
-    if (!temporary) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
-    sprintf(temporary, "%s.tmp", path);
-    int code = !stat(path, &info) && S_ISDIR(info.st_mode) ? prune_fail(PRUNE_ERR_IO, "%s is a folder", path) : PRUNE_OK;
-    for (int i = 0; !code && i < 6; i++) {
-        const char *name = inputs[i / 2], *output = i % 2 ? temporary : path;
-        if (name && !stat(name, &input) && !stat(output, &info) && input.st_dev == info.st_dev && input.st_ino == info.st_ino)
-            code = prune_fail(PRUNE_ERR_RANGE, "%s would be written over %s; give another name with -out", output, name);
-    }
-    free(temporary);
-    return code;
+    return prune_output_check(path, inputs, 3);
 }
 
 static int open_graph(struct prune_model *model, const struct options *options)

@@ -9,7 +9,43 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* The folder of a path that need not exist; returns its last part, or NULL if there is no such folder. */
+static const char *folder_of(const char *path, struct stat *info)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    int found = folder && !stat(folder, info);
+    free(folder);
+    return found ? slash ? slash + 1 : path : NULL;
+}
+
+static int is_same_file(const char *a, const char *b)
+{
+    struct stat first, second;
+    const char *name = folder_of(a, &first), *other = folder_of(b, &second);
+    if (!strcmp(a, b) || (name && other && !strcmp(name, other) && first.st_dev == second.st_dev && first.st_ino == second.st_ino)) return 1;
+    return !stat(a, &first) && !stat(b, &second) && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+int prune_output_check(const char *path, const char *const *others, int n_others)
+{
+    struct stat info;
+    char *temporary = malloc(strlen(path) + sizeof ".tmp");
+    int code = PRUNE_OK;
+    if (!temporary) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    sprintf(temporary, "%s.tmp", path);
+    for (int i = 0; i < n_others && !code; i++) {
+        if (!others[i]) continue;
+        if (is_same_file(path, others[i])) code = prune_fail(PRUNE_ERR_RANGE, "%s would be written over %s; give another name", path, others[i]);
+        else if (is_same_file(temporary, others[i])) code = prune_fail(PRUNE_ERR_RANGE, "%s, needed while %s is written, would be written over %s; give another name", temporary, path, others[i]);
+    }
+    if (!code && !stat(path, &info) && S_ISDIR(info.st_mode)) code = prune_fail(PRUNE_ERR_IO, "%s is a folder", path);
+    free(temporary);
+    return code;
+}
 
 int prune_output_open(struct prune_output *out, const char *path)
 {

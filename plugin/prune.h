@@ -310,6 +310,8 @@ struct prune_output {
     char *path, *temporary;     /* temporary: path + ".tmp" */
 };
 
+/* Before any work: `path` must be no folder and, like its temporary name, none of the other files (entries may be NULL), whatever they are called. */
+int prune_output_check(const char *path, const char *const *others, int n_others);
 int prune_output_open(struct prune_output *out, const char *path);
 int prune_output_sync(struct prune_output *out);    /* flush, check, fsync, close: all of it is on the disk under the temporary name */
 int prune_output_commit(struct prune_output *out);  /* sync if that is still to do, rename, sync the folder; frees `out` */
