@@ -49,6 +49,13 @@ int prune_coupled_step(struct prune *prune, network *net, int t, struct prune_st
 /* After name_final.weights or name.weights is saved (name: the cfg's): writes name_compact.cfg and .weights; does nothing for other names. */
 int prune_coupled_compact(const struct prune_coupled *coupled, const char *filename);
 
+/* The engine in a network's forward pass (host_inference.c); net->engine. */
+void prune_inference_arm(network *net);             /* it will look at the network when that comes to its first forward pass */
+void prune_inference_off(network *net);             /* Darknet's own code again, and dense weights: for who trains, or looks at layers */
+void prune_inference_restore(network *net);         /* dense weights and deltas as they were; planned anew when it comes to predict */
+void prune_inference_loaded(network *net, const char *path);    /* the weights are those of that file */
+void prune_inference_free(network *net);
+
 /* Values of options; `name` as the user types it. Usage errors name it and what is allowed. */
 int prune_option_whole(const char *name, const char *value, long low, long high, long *number);
 int prune_option_text(const char *name, const char *value, const char **text);

@@ -104,6 +104,7 @@ static int close_stream(void *cookie)
 
 FILE *prune_open_weights(FILE *fp, network *net, char *filename, int cutoff)
 {
+    prune_inference_restore(net);
     if (!fp || !prune_packed_is(filename)) return fp;
     fclose(fp);
     fputc('\n', stderr);                /* "Loading weights from ..." stands there without an end */

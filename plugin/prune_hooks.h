@@ -32,6 +32,9 @@ FILE *prune_open_weights(FILE *fp, network *net, char *filename, int cutoff);
 /* parser.c, load_weights_upto: last statement, after fclose. Takes masks and optimizer state from the .prune file, or masks from exact zeros. */
 void prune_after_load(network *net, char *filename, int start, int cutoff);
 
+/* parser.c, save_weights_upto: first statement. A network that the engine has made sparse is dense again. */
+void prune_before_save(network *net);
+
 /* parser.c, save_weights_upto: the weights up to layer `cutoff` are complete and synced under `temporary`, and about to be renamed to `filename`.
  * Writes the .prune file's temporary; a file of only the first layers gets none. */
 void prune_before_commit(network *net, char *temporary, char *filename, int cutoff);
@@ -42,6 +45,9 @@ void prune_after_save(network *net, char *filename);
 /* network.c, update_network: before the loop over l.update (after a.t is set), and after it. */
 void prune_before_update(network *net);
 void prune_after_update(network *net);
+
+/* examples/darknet.c, main: before any other option is read. Takes -nosparse, -sparse and -threads <n> out of the command line of Darknet's own commands. */
+void prune_take_options(int argc, char **argv);
 
 /* examples/darknet.c, main: the prune sub-command. Returns the exit status. */
 int run_prune(int argc, char **argv);
