@@ -25,11 +25,11 @@ LAST_FIX := 0008
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 DEPS_BUILD := gcc g++ make patch xz-utils libopenblas-dev zlib1g-dev libcjson-dev gnuplot-nox jq
-DEPS_TEST := libcmocka-dev quilt libpng-dev pkg-config libopencv-dev
+DEPS_TEST := libcmocka-dev quilt libpng-dev pkg-config libopencv-dev $(if $(filter x86_64,$(shell uname -m)),gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 DEPS_CIFAR := libpng-dev
 
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test deps-npm deps-debian-npm deps-png demo test data-mnist data-fashion data-cifar10 results-mnist results-rules results-structured results-pack bench-hooks bench-structured bench-pack fuzz refresh clean distclean help
+.PHONY: all deps deps-test deps-npm deps-debian-npm deps-png demo test data-mnist data-fashion data-cifar10 results-mnist results-rules results-structured results-pack bench bench-hooks bench-structured bench-pack fuzz refresh clean distclean help
 
 all: $(BUILD)/darknet.built
 
@@ -147,6 +147,9 @@ results-structured: deps ## filters pruned to half and a quarter of the MACs, 3 
 results-pack: deps ## LeNet-300-100 and LeNet-5 pruned, as codebooks, packed, 3 seeds: build/results/pack.csv
 	$(Q)$(MAKE) -s all data-mnist
 	$(Q)bench/results-pack
+bench: deps-test ## sparse inference against OpenCV, and ncnn and AlexeyAB where NCNN= and ALEXEYAB= say: build/bench/sparse.csv, sparse-goals.csv
+	$(Q)$(MAKE) -s all $(BUILD)/pristine.unpacked
+	$(Q)NCNN='$(NCNN)' ALEXEYAB='$(ALEXEYAB)' bench/sparse
 bench-hooks: deps ## what the hooks cost: build/bench/hooks.csv
 	$(Q)$(MAKE) -s all
 	$(Q)bench/hooks

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TIMED_PLANS = 6, TIMED_RUNS = 3, DENSITY_STEPS = 40 };
+enum { TIMED_PLANS = 6, TIMED_RUNS = 3, DENSITY_STEPS = 40, SMALL_WORK = 4 << 20 };
 
 static const char *const form_names[] = { [PRUNE_FORM_DENSE] = "dense", [PRUNE_FORM_WEIGHT] = "weight", [PRUNE_FORM_BLOCK4] = "block4" };
 
@@ -101,6 +101,9 @@ static int likely_plans(const struct prune_engine *engine, const struct prune_co
     double ratio = density.weights > 0 ? density.blocks / density.weights : 4;
     if (ratio > 1.2) n += prune_conv_plans(plans, TIMED_PLANS, shape, kernels, vector, PRUNE_FORM_WEIGHT, density.weights, threads);
     if (ratio < 2.5) n += prune_conv_plans(plans + n, TIMED_PLANS, shape, kernels, vector, PRUNE_FORM_BLOCK4, density.blocks, threads);
+    double work = (double)shape->n * shape->c / shape->groups * shape->size * shape->size * shape->out_h * shape->out_w * density.weights;
+    if (threads > 1 && work < SMALL_WORK)       /* another thread may cost more than it does */
+        n += prune_conv_plans(plans + n, 1, shape, kernels, vector, ratio > 1.5 ? PRUNE_FORM_WEIGHT : PRUNE_FORM_BLOCK4, ratio > 1.5 ? density.weights : density.blocks, 1);
     return n;
 }
 
@@ -123,7 +126,7 @@ static int take_share(const struct prune_conv_shape *whole, const float *weights
 
 static int choose_plan(struct prune_engine *engine, const struct prune_conv_shape *shape, const float *weights, const float *scale, const float *bias, struct density density, struct prune_remembered *best)
 {
-    struct prune_conv_plan plans[2 * TIMED_PLANS];
+    struct prune_conv_plan plans[2 * TIMED_PLANS + 1];
     struct timing timing = { .scale = scale, .bias = bias };
     float *copy;
     int code = take_share(shape, weights, engine->n_threads, &timing, &copy);

@@ -5,6 +5,8 @@
 #include "prune.h"
 #include "prune_hooks.h"
 
+char *get_layer_string(LAYER_TYPE type);    /* Darknet's, in a header that it keeps to itself */
+
 /* Pruning of filters and channels (host_structure.c). */
 struct prune_coupled {
     struct prune_cfg cfg;
@@ -50,11 +52,14 @@ int prune_coupled_step(struct prune *prune, network *net, int t, struct prune_st
 int prune_coupled_compact(const struct prune_coupled *coupled, const char *filename);
 
 /* The engine in a network's forward pass (host_inference.c); net->engine. */
-void prune_inference_arm(network *net);             /* it will look at the network when that comes to its first forward pass */
 void prune_inference_off(network *net);             /* Darknet's own code again, and dense weights: for who trains, or looks at layers */
 void prune_inference_restore(network *net);         /* dense weights and deltas as they were; planned anew when it comes to predict */
-void prune_inference_loaded(network *net, const char *path);    /* the weights are those of that file */
+void prune_inference_loaded(network *net, const char *path);    /* the weights are those of that file: the engine looks at them when the network comes to its next forward pass */
 void prune_inference_free(network *net);
+const char *prune_inference_reason(const network *net, int layer);  /* what computes a layer, and why */
+const char *prune_inference_kernels(const network *net);            /* their name; NULL where the engine does not run */
+int prune_inference_threads(const network *net);
+int prune_inference_save(const network *net, FILE *out);            /* its plans */
 
 /* Values of options; `name` as the user types it. Usage errors name it and what is allowed. */
 int prune_option_whole(const char *name, const char *value, long low, long high, long *number);
@@ -64,6 +69,7 @@ int prune_option_text(const char *name, const char *value, const char **text);
 int prune_train_command(int argc, char **argv);
 int prune_eval_command(int argc, char **argv);
 int prune_scan_command(int argc, char **argv);
+int prune_bench_command(int argc, char **argv);
 int prune_compact_command(int argc, char **argv);
 int prune_pack_command(int argc, char **argv);
 int prune_unpack_command(int argc, char **argv);

@@ -36,7 +36,7 @@ static const struct verb {
       "example: darknet prune eval mnist.data lenet.cfg lenet_final.weights -json\n" },
     { "compact", prune_compact_command, "<cfg> <weights>", "what can go without any output changing goes, for any Darknet",
       "Looks for channels that are always the same (rows of zeros, what follows from them) or that nothing reads (columns of zeros), takes what\n"
-      "they add into later biases, and removes them. Weights pruned in training, by weight, kernel, filter or channel, become smaller so.\n"
+      "they add into later biases, and removes them. Weights pruned in training, by weight, kernel, block, filter or channel, become smaller so.\n"
       "Writes name_compact.cfg and name_compact.weights beside <weights>.\n"
       "\n"
       "  -out name  writes name.cfg and name.weights\n"
@@ -64,7 +64,7 @@ static const struct verb {
       "\n"
       "example: darknet prune unpack lenet.cfg lenet_final.pweights\n" },
     { "scan", prune_scan_command, "<data> <cfg> <weights>", "accuracy with one layer pruned at a time, and a limit for each",
-      "  -granularity g  weight, kernel: layers; filter, channel: families of coupled channels [weight]\n"
+      "  -granularity g  weight, kernel, block4: layers; filter, channel: families of coupled channels [weight]\n"
       "  -criterion c    what goes first (see darknet prune help keys)\n"
       "  -drop points    what a layer alone may cost, in percentage points of accuracy [0.5]\n"
       "  -images n       of the validation set, the first n [all]\n"
@@ -72,6 +72,15 @@ static const struct verb {
       "  -svg file       and a chart\n"
       "\n"
       "example: darknet prune scan mnist.data lenet.cfg lenet_final.weights -granularity filter\n" },
+    { "bench", prune_bench_command, "<cfg> <weights>", "time per layer, in Darknet and in the engine for sparse inference",
+      "The table says which kernel computes each layer, and why.\n"
+      "\n"
+      "  -threads n  of the engine [DARKNET_THREADS, OMP_NUM_THREADS, or all cores]\n"
+      "  -repeat n   the least time of n images [10]\n"
+      "  -json       the table as JSON\n"
+      "  -save       writes <weights>.plan: Darknet need not time its kernels when it loads these weights\n"
+      "\n"
+      "example: darknet prune bench yolov3.cfg yolov3_pruned.weights\n" },
     { "report", report_command, "<cfg> [<weights>]", "weights, zeros, MACs, energy and bytes, packed and not, per layer",
       "Reads cfgs of all forks.\n"
       "  -groups    which channels are coupled, and why some cannot be pruned; needs no <weights>\n"
@@ -112,9 +121,9 @@ static void print_once(void)
 {
     puts("darknet prune <cfg> <weights> [options]\n\n"
          "Prunes trained weights without training. Reads cfgs of all forks. Writes name_pruned.cfg and name_pruned.weights beside <weights>.\n"
-         "With -granularity filter or channel the network becomes smaller and loads in every Darknet and in OpenCV; with weight or\n"
-         "kernel it keeps its shape and has zeros in it.\n\n"
-         "  -granularity g  weight, kernel, filter or channel [weight]\n"
+         "With -granularity filter or channel the network becomes smaller and loads in every Darknet and in OpenCV; with weight, kernel\n"
+         "or block4 it keeps its shape and has zeros in it.\n\n"
+         "  -granularity g  weight, kernel, block4, filter or channel [weight]\n"
          "  -sparsity s     share that goes, of weights or of channels\n"
          "  -macs m         filter, channel: share of the multiply-accumulates that stays; -weights w the same of weights\n"
          "  -criterion c    what goes first; apoz, entropy and taylor look at images of -data\n"

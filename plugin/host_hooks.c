@@ -29,14 +29,15 @@ static int add_tensor(struct prune *prune, const network *net, int index, const 
         tensor->out = l->n;
         tensor->in = l->c / l->groups;
         tensor->kh = tensor->kw = l->size;
+        tensor->groups = l->groups;
     } else {
         tensor->kind = PRUNE_CONNECTED;
         tensor->out = l->outputs;
         tensor->in = l->inputs;
-        tensor->kh = tensor->kw = 1;
+        tensor->kh = tensor->kw = tensor->groups = 1;
     }
     tensor->n = (size_t)tensor->out * (size_t)tensor->in * (size_t)tensor->kh * (size_t)tensor->kw;
-    tensor->unit = prune->settings.granularity == PRUNE_KERNEL ? tensor->kh * tensor->kw : 1;
+    prune_tensor_divide(tensor, prune->settings.granularity);
     tensor->criterion = prune->settings.criterion;
     tensor->weights = l->weights;
     tensor->momentum = l->weight_updates;
@@ -124,6 +125,7 @@ static void describe(struct prune *prune)
         const struct prune_tensor *tensor = &prune->tensors[i];
         char text[128];
         int length = snprintf(text, sizeof text, "%d %d %d %d %d %a;", tensor->layer, tensor->out, tensor->in, tensor->kh, tensor->kw, (double)tensor->limit);
+        if (tensor->unit_rows > 1) length += snprintf(text + length, sizeof text - (size_t)length, "%d;", tensor->groups);
         sum = (uint32_t)crc32(sum, (const unsigned char *)text, (uInt)length);
     }
     for (int g = 0; prune->coupled && g < prune->coupled->channels.n_groups; g++) {
@@ -137,9 +139,11 @@ static void describe(struct prune *prune)
     snprintf(line + used, sizeof prune->state.settings - used, " layers=%08x", sum);
 }
 
+static void detach(network *net);
+
 int prune_attach(network *net, const struct prune_cfg *cfg, const struct prune_settings *settings)
 {
-    prune_net_free(net);
+    detach(net);
 #ifdef GPU
     if (net->gpu_index >= 0) return prune_fail(PRUNE_ERR_UNSUPPORTED, "pruning runs on the CPU: add -nogpu");
 #endif
@@ -153,11 +157,11 @@ int prune_attach(network *net, const struct prune_cfg *cfg, const struct prune_s
     int code = settings->configured ? prune_settings_resolve(&net->prune->settings) : PRUNE_OK;
     if (!code) code = attach_layers(net->prune, net, cfg);
     if (!code) describe(net->prune);
-    if (code) prune_net_free(net);
+    if (code) detach(net);
     return code;
 }
 
-void prune_net_free(network *net)
+static void detach(network *net)
 {
     struct prune *prune = net->prune;
     if (!prune) return;
@@ -174,6 +178,12 @@ void prune_net_free(network *net)
     free(prune->rates);
     free(prune);
     net->prune = NULL;
+}
+
+void prune_net_free(network *net)
+{
+    prune_inference_free(net);
+    detach(net);
 }
 
 static int is_pruned(const struct prune *prune)
@@ -274,6 +284,7 @@ static int zeros_agree(const struct prune *prune)
 void prune_after_load(network *net, char *filename, int start, int cutoff)
 {
     struct prune *prune = net->prune;
+    prune_inference_loaded(net, filename);
     if (!prune) return;
     prune->found = PRUNE_ABSENT;
     if (start == 0 && cutoff >= net->n) {
@@ -292,6 +303,11 @@ void prune_after_load(network *net, char *filename, int start, int cutoff)
     prune->state = (struct prune_state){ .best_top1 = -1 };
     describe(prune);
     prune_masks_from_zeros(prune);
+}
+
+void prune_before_save(network *net)
+{
+    prune_inference_restore(net);
 }
 
 void prune_before_commit(network *net, char *temporary, char *filename, int cutoff)

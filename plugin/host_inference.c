@@ -312,7 +312,7 @@ void prune_take_options(int argc, char **argv)
     }
 }
 
-void prune_inference_arm(network *net)
+static void arm(network *net)
 {
     const char *word = getenv("DARKNET_SPARSE");
     if (net->engine || net->n == 0 || (word && !strcmp(word, "0"))) return;
@@ -341,7 +341,7 @@ void prune_inference_free(network *net)
 {
     struct prune_inference *inference = net->engine;
     if (!inference) return;
-    for (int i = 0; i < inference->n; i++) prune_op_free(&inference->ops[i]);
+    prune_inference_off(net);
     if (inference->open) prune_engine_close(&inference->engine);
     free(inference->ops);
     free(inference->own);
@@ -356,11 +356,35 @@ void prune_inference_restore(network *net)
     if (net->engine) put_back(net);
 }
 
+/* A network that was only parsed may get any weights from its program: there is no telling when they are complete. */
 void prune_inference_loaded(network *net, const char *path)
 {
+    arm(net);
     if (!net->engine) return;
     free(net->engine->weights_path);
     net->engine->weights_path = strdup(path);
     net->engine->off = 0;
     net->layers[0].forward = engine_door;
+}
+
+const char *prune_inference_reason(const network *net, int layer)
+{
+    const struct prune_inference *inference = net->engine;
+    if (!inference || !inference->planned || inference->ops[layer].kind == PRUNE_OP_NONE) return "Darknet's own";
+    return inference->ops[layer].reason[0] ? inference->ops[layer].reason : "vectors and threads";
+}
+
+const char *prune_inference_kernels(const network *net)
+{
+    return net->engine && net->engine->planned ? net->engine->engine.kernels->name : NULL;
+}
+
+int prune_inference_threads(const network *net)
+{
+    return net->engine && net->engine->planned ? net->engine->engine.n_threads : 0;
+}
+
+int prune_inference_save(const network *net, FILE *out)
+{
+    return prune_engine_save_plans(&net->engine->engine, out);
 }

@@ -1,7 +1,7 @@
 /* host_prune.c - `darknet prune <cfg> <weights>` and `darknet prune compact`: trained weights are pruned without training
  *
- * In: a cfg of any fork and its weights. Out: name_pruned.cfg and .weights: with granularity filter and channel a smaller network, with weight and kernel
- * the same one with zeros in it.
+ * In: a cfg of any fork and its weights. Out: name_pruned.cfg and .weights: with granularity filter and channel a smaller network, with weight, kernel
+ * and block4 the same one with zeros in it.
  */
 #include "host.h"
 
@@ -70,7 +70,7 @@ static int parse_words(struct options *options, int argc, char **argv, int compa
     return PRUNE_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------- weights, kernels -- */
+/* ------------------------------------------------------------------------------------------------- weights, kernels, blocks -- */
 
 /* The network's prunable matrices as tensors on the file's floats. What training would need beside them is one empty array for all. */
 static int make_tensors(const struct prune_model *model, const struct prune_settings *settings, struct prune_tensor *tensors, int *n_tensors, float **scratch)
@@ -100,7 +100,8 @@ static int make_tensors(const struct prune_model *model, const struct prune_sett
         tensor->in = convolutional ? node->c / node->groups : (int)node->inputs;
         tensor->kh = tensor->kw = convolutional ? node->size : 1;
         tensor->n = node->n_weights;
-        tensor->unit = settings->granularity == PRUNE_KERNEL ? tensor->kh * tensor->kw : 1;
+        tensor->groups = convolutional ? node->groups : 1;
+        prune_tensor_divide(tensor, settings->granularity);
         tensor->criterion = settings->criterion;
         tensor->weights = model->params[i].weights;
         tensor->momentum = *scratch;

@@ -1,6 +1,6 @@
 /* host_scan.c - how much each layer can lose: `darknet prune scan`, and the limit that is found by itself (-limit auto)
  *
- * In: trained weights and a validation set. Out: the accuracy with one layer (weights, kernels) or one family of coupled channels pruned at a time, at ten
+ * In: trained weights and a validation set. Out: the accuracy with one layer (weights, kernels, blocks) or one family of coupled channels pruned at a time, at ten
  * levels; from these curves, one tolerance for all layers gives each its own share, and the largest is looked for that the whole network bears.
  * Nothing is trained in between, so what is found is what can go at once; with training it is more.
  */

@@ -152,6 +152,11 @@ static int job_open(struct job *job, int argc, char **argv, int training)
     if (code) return code;
 
     if (openblas_set_num_threads && options->threads) openblas_set_num_threads(options->threads);
+    if (options->threads) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", options->threads);
+        setenv("DARKNET_THREADS", number, 1);
+    }
     if (openblas_get_num_threads && !options->threads) options->threads = openblas_get_num_threads();
     srand((unsigned)options->seed);
     job->net = parse_network_cfg((char *)options->cfg);
@@ -412,6 +417,7 @@ static int begin(struct run *run)
     prune->state.seed = options->seed;
     prune->state.threads = options->threads;
 done:
+    prune_inference_free(job->net);     /* evaluations between iterations must not plan a network that goes on changing */
     free(last);
     return code;
 }

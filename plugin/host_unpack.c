@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *get_layer_string(LAYER_TYPE type);     /* Darknet's, in a header that it keeps to itself */
-
 /* numload: Darknet reads so many filters, whatever the layer has. */
 static int filters_read(const layer *l)
 {

@@ -52,7 +52,7 @@ struct prune_layer_kernels {
     /* Whole arrays; planes first <= k < last of the output: of c with forward 0, else of c / stride^2. */
     void (*reorg)(const struct prune_reorg *reorg, int first, int last, const float *in, float *out);
 
-    /* e^(in / t - largest / t), divided by their sum, which is in 16 lanes; n floats. In place. Within 1e-6 of Darknet's. */
+    /* e^(in / t - largest / t), divided by their sum, which is in 16 lanes; n floats. In place. About 1e-6 from Darknet's, which adds one by one. */
     void (*softmax)(size_t n, const float *in, float temperature, float *out);
 
     /* The same along n planes, place by place (a region layer's classes), for `places` places; the sum goes from the first plane to the last. in, out: element (i, place) is at

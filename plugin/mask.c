@@ -1,10 +1,10 @@
 /* mask.c - one step of prune and recover, and what keeps pruned weights at zero between steps */
-#include "prune.h"
+#include "units.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { PRUNED = 0, ACTIVE = 1, RETURNING = 2 };         /* RETURNING only inside a step */
+enum { PRUNED = 0, ACTIVE = 1, RETURNING = 2, STAYING = 3 };    /* the last two only inside a step */
 
 #define SHADOW_BAND (1.1F / 0.9F)       /* Guo et al., 2016: prune below 0.9, splice above 1.1 of the threshold */
 
@@ -22,15 +22,30 @@ static void zero_all_pruned(struct prune_tensor *tensor)
     if (tensor->moment2) zero_pruned(tensor->moment2, tensor->mask, tensor->n);
 }
 
+static void set_mask(struct prune_tensor *tensor, const struct prune_unit *unit, int value)
+{
+    for (size_t r = 0; r < unit->rows; r++) memset(&tensor->mask[unit->first + r * unit->stride], value, unit->columns);
+}
+
+static int all_zero(const struct prune_tensor *tensor, const struct prune_unit *unit)
+{
+    for (size_t r = 0; r < unit->rows; r++) {
+        const float *row = &tensor->weights[unit->first + r * unit->stride];
+        for (size_t i = 0; i < unit->columns; i++)
+            if (row[i] != 0) return 0;
+    }
+    return 1;
+}
+
 void prune_mask_from_zeros(struct prune_tensor *tensor)
 {
-    size_t unit = prune_tensor_unit(tensor);
+    size_t units = prune_units(tensor);
     tensor->active = 0;
-    for (size_t i = 0; i < tensor->n; i += unit) {
-        int active = 0;
-        for (size_t j = i; j < i + unit; j++) active |= tensor->weights[j] != 0;
-        memset(&tensor->mask[i], active, unit);
-        tensor->active += active ? unit : 0;
+    for (size_t i = 0; i < units; i++) {
+        struct prune_unit unit = prune_unit_at(tensor, i);
+        int active = !all_zero(tensor, &unit);
+        set_mask(tensor, &unit, active ? ACTIVE : PRUNED);
+        tensor->active += active ? unit.rows * unit.columns : 0;
     }
     if (tensor->memory) memset(tensor->memory, 0, tensor->n * sizeof *tensor->memory);
     zero_all_pruned(tensor);            /* -0 becomes 0 */
@@ -69,43 +84,37 @@ static uint32_t key_of(float positive)
     return key;
 }
 
-static float memory_size(const struct prune_tensor *tensor, enum prune_criterion criterion, size_t i)
+static float predicted_fall(const struct prune_tensor *tensor, const struct prune_unit *unit)
 {
-    if (tensor->unit > 1) return prune_tensor_size(criterion, &tensor->memory[i * (size_t)tensor->unit], (size_t)tensor->unit);
-    return tensor->memory[i] < 0 ? -tensor->memory[i] : tensor->memory[i];
-}
-
-static float predicted_fall(const struct prune_tensor *tensor, size_t i)
-{
-    if (tensor->unit <= 1) return tensor->memory[i] * tensor->momentum[i];
-    size_t unit = (size_t)tensor->unit;
+    if (unit->rows * unit->columns == 1) return tensor->memory[unit->first] * tensor->momentum[unit->first];
     double sum = 0;
-    for (size_t j = i * unit; j < (i + 1) * unit; j++) sum += (double)tensor->memory[j] * (double)tensor->momentum[j];
+    for (size_t r = 0; r < unit->rows; r++) {
+        const float *memory = &tensor->memory[unit->first + r * unit->stride], *momentum = &tensor->momentum[unit->first + r * unit->stride];
+        for (size_t i = 0; i < unit->columns; i++) sum += (double)memory[i] * (double)momentum[i];
+    }
     return (float)sum;
-}
-
-static int is_pruned(const struct prune_tensor *tensor, size_t i)
-{
-    return tensor->mask[tensor->unit > 1 ? i * (size_t)tensor->unit : i] == PRUNED;
 }
 
 /* Comparisons that fail with NaN, so that it is never a candidate. */
 static uint32_t key_gradient(const struct prune_tensor *tensor, size_t i, float bar)
 {
-    float sum = memory_size(tensor, PRUNE_L2, i);
-    return is_pruned(tensor, i) && sum > bar ? key_of(sum) : 0;
+    struct prune_unit unit = prune_unit_at(tensor, i);
+    float sum = prune_unit_size(&unit, PRUNE_L2, tensor->memory);
+    return tensor->mask[unit.first] == PRUNED && sum > bar ? key_of(sum) : 0;
 }
 
 static uint32_t key_restore(const struct prune_tensor *tensor, size_t i, float bar)
 {
-    float fall = predicted_fall(tensor, i);
-    return is_pruned(tensor, i) && fall > bar ? key_of(fall) : 0;
+    struct prune_unit unit = prune_unit_at(tensor, i);
+    float fall = predicted_fall(tensor, &unit);
+    return tensor->mask[unit.first] == PRUNED && fall > bar ? key_of(fall) : 0;
 }
 
 static uint32_t key_shadow(const struct prune_tensor *tensor, size_t i, float bar)
 {
-    float size = memory_size(tensor, tensor->criterion, i);
-    return is_pruned(tensor, i) && size > bar * SHADOW_BAND ? key_of(size) : 0;
+    struct prune_unit unit = prune_unit_at(tensor, i);
+    float size = prune_unit_size(&unit, tensor->criterion, tensor->memory);
+    return tensor->mask[unit.first] == PRUNED && size > bar * SHADOW_BAND ? key_of(size) : 0;
 }
 
 /* What the weakest unit is worth that would survive without recovery; `keep` is no more than are active. */
@@ -114,7 +123,7 @@ static float weakest_of(struct prune_tensor *tensor, size_t keep)
     struct prune_cut cut;
     prune_select_cut(&tensor, 1, prune_key_active, 0, keep, &cut);
     uint32_t key = cut.key;
-    size_t units = tensor->n / prune_tensor_unit(tensor);
+    size_t units = prune_units(tensor);
     for (size_t i = 0; i < units && cut.candidates <= keep; i++) {      /* all survive: the cut has no key, and it is the smallest */
         uint32_t other = prune_key_active(tensor, i, 0);
         if (other && (!key || other < key)) key = other;
@@ -128,23 +137,24 @@ static float weakest_of(struct prune_tensor *tensor, size_t keep)
 /* Marks the best candidates, of `most` weights together, as returning; returns how many weights there were to mark. */
 static size_t mark_returning(struct prune_tensor *tensor, enum prune_rule rule, size_t keep, size_t most)
 {
-    static const prune_key keys[] = { NULL, key_gradient, key_restore, key_shadow };
+    static const prune_key_function keys[] = { NULL, key_gradient, key_restore, key_shadow };
     if (rule == PRUNE_NONE || most == 0) return 0;
     float bar = 0;
     struct prune_cut cut;
     if (rule == PRUNE_SHADOW) bar = weakest_of(tensor, keep);
     prune_select_cut(&tensor, 1, keys[rule], bar, most, &cut);
-    size_t ties = most > cut.above ? most - cut.above : 0, marked = 0;
-    size_t unit = prune_tensor_unit(tensor), units = tensor->n / unit;
+    size_t ties = most - cut.above, marked = 0, units = prune_units(tensor);
     for (size_t i = 0; i < units; i++) {
         uint32_t key = keys[rule](tensor, i, bar);
         if (!key || key < cut.key) continue;
+        struct prune_unit unit = prune_unit_at(tensor, i);
+        size_t weights = unit.rows * unit.columns;
         if (key == cut.key) {
-            if (ties == 0) continue;
-            ties -= unit;
+            if (weights > ties) continue;
+            ties -= weights;
         }
-        memset(&tensor->mask[i * unit], RETURNING, unit);
-        marked += unit;
+        set_mask(tensor, &unit, RETURNING);
+        marked += weights;
     }
     return marked;
 }
@@ -159,27 +169,59 @@ static void forget(struct prune_tensor *tensor, size_t i)
     if (tensor->moment2) tensor->moment2[i] = 0;
 }
 
+/* Where the next unit in order does not fit into what is left, a smaller one of the same layer may: marks the best that fits as staying, and again. */
+static void keep_smaller(struct prune_tensor *tensor, const struct prune_cut *cut, size_t room)
+{
+    size_t units = prune_units(tensor);
+    if (prune_tensor_grain(tensor, 0) == prune_tensor_unit(tensor)) return;     /* all have one size */
+    for (size_t i = 0; i < units; i++) {
+        size_t weights = prune_unit_weights(tensor, i);
+        if (weights <= room && prune_key_active(tensor, i, 0) == cut->key) room -= weights;
+    }
+    for (uint32_t best = 1; best && room;) {
+        size_t at = 0;
+        best = 0;
+        for (size_t i = 0; i < units; i++) {
+            if (prune_unit_weights(tensor, i) > room) continue;
+            uint32_t key = prune_key_active(tensor, i, 0);
+            if (key <= best || key >= cut->key) continue;
+            best = key;
+            at = i;
+        }
+        if (!best) continue;
+        struct prune_unit unit = prune_unit_at(tensor, at);
+        set_mask(tensor, &unit, STAYING);
+        room -= unit.rows * unit.columns;
+    }
+}
+
 /* Keeps the largest active units of a tensor, of `keep` weights together; ties go to the first. Returns how many weights were pruned. */
 static size_t prune_smallest(struct prune_tensor *tensor, enum prune_rule rule, size_t keep)
 {
     struct prune_cut cut;
     prune_select_cut(&tensor, 1, prune_key_active, 0, keep, &cut);
     if (cut.candidates <= keep) return 0;
-    size_t ties = keep - cut.above, pruned = 0;
-    size_t unit = prune_tensor_unit(tensor), units = tensor->n / unit;
+    size_t ties = keep - cut.above, pruned = 0, units = prune_units(tensor);
+    keep_smaller(tensor, &cut, ties);
     for (size_t i = 0; i < units; i++) {
+        struct prune_unit unit = prune_unit_at(tensor, i);
+        size_t weights = unit.rows * unit.columns;
         uint32_t key = prune_key_active(tensor, i, 0);
+        if (tensor->mask[unit.first] == STAYING) set_mask(tensor, &unit, ACTIVE);
         if (!key || key > cut.key) continue;
-        if (key == cut.key && ties) {
-            ties -= unit;
+        if (key == cut.key && weights <= ties) {
+            ties -= weights;
             continue;
         }
-        for (size_t j = i * unit; j < (i + 1) * unit; j++) {
-            if (tensor->memory) tensor->memory[j] = rule == PRUNE_GRADIENT ? 0 : tensor->weights[j];
-            tensor->mask[j] = PRUNED;
-            forget(tensor, j);
+        for (size_t r = 0; r < unit.rows; r++) {
+            size_t first = unit.first + r * unit.stride;
+            for (size_t j = first; j < first + unit.columns; j++) {
+                if (tensor->memory) tensor->memory[j] = rule == PRUNE_GRADIENT ? 0 : tensor->weights[j];
+                tensor->mask[j] = PRUNED;
+                forget(tensor, j);
+            }
         }
-        pruned += unit;
+        pruned += weights;
     }
     return pruned;
 }

@@ -326,7 +326,7 @@ enum prune_criterion {
 };
 enum prune_rule { PRUNE_NONE, PRUNE_GRADIENT, PRUNE_RESTORE, PRUNE_SHADOW };
 enum prune_order { PRUNE_TOGETHER, PRUNE_CONVOLUTIONAL_THEN_CONNECTED };
-enum prune_granularity { PRUNE_WEIGHT, PRUNE_KERNEL, PRUNE_FILTER, PRUNE_CHANNEL };
+enum prune_granularity { PRUNE_WEIGHT, PRUNE_KERNEL, PRUNE_BLOCK4, PRUNE_FILTER, PRUNE_CHANNEL };
 
 struct prune_settings {
     int configured;             /* some prune_* key of [net] or option was given */
@@ -414,7 +414,9 @@ struct prune_tensor {
     enum prune_kind kind;       /* PRUNE_CONVOLUTIONAL or PRUNE_CONNECTED */
     int out, in, kh, kw;        /* (out, in, kh, kw); `in` per group; connected: kh = kw = 1 */
     size_t n;                   /* out * in * kh * kw */
-    int unit;                   /* so many weights in a row share one fate; divides n. 0 and 1: each has its own; kh * kw: kernels (Mao et al., 2017) */
+    int groups;                 /* of the convolution, out / groups output channels each; 0 and 1: one */
+    int unit;                   /* so many weights in a row share one fate; divides n / out. 0 and 1: each has its own; kh * kw: kernels (Mao et al., 2017) */
+    int unit_rows;              /* and in so many output channels, one after the other and of one group, at the same place; the last of a group share with fewer. 0 and 1: one; 4: block4 */
     enum prune_criterion criterion; /* what a unit of several is worth: PRUNE_L1 the sum of |w|, all others the root of the sum of w^2 */
     float *weights;             /* n, view */
     float *momentum;            /* n, view: Darknet's weight_updates, which holds momentum * old + (negative gradient) between backward and update */
@@ -425,18 +427,24 @@ struct prune_tensor {
     float limit;                /* own s_max (layer key prune_sparsity), or negative: shares the network's */
 };
 
-/* `unit`, 1 where it is 0. Masks of one unit are equal outside of prune_mask_step, so `active` is a multiple of it. */
+/* Sets unit and unit_rows, for a granularity that works on weights. Masks of one unit are equal outside of prune_mask_step. */
+void prune_tensor_divide(struct prune_tensor *tensor, enum prune_granularity granularity);
+
+/* Weights of its largest unit. */
 size_t prune_tensor_unit(const struct prune_tensor *tensor);
 
-/* What `unit` numbers in a row are worth together: PRUNE_L1 the sum of their sizes, else the root of the sum of their squares; of one, its size. Added up in double; NaN
- * if one of them is. */
-float prune_tensor_size(enum prune_criterion criterion, const float *values, size_t unit);
+/* The greatest number that divides all its units, and `other` (0: nothing else): the unit, but where the last rows of a group are fewer. So it divides `active`. */
+size_t prune_tensor_grain(const struct prune_tensor *tensor, size_t other);
+
+/* What rows x columns numbers are worth together, the rows `stride` apart: PRUNE_L1 the sum of their sizes, else the root of the sum of their squares; of one, its size. Added up
+ * in double; NaN if one of them is. */
+float prune_tensor_size(enum prune_criterion criterion, const float *values, size_t rows, size_t columns, size_t stride);
 
 /* ---------------------------------------------------------------------------------------------------- selection -- */
 
 /* The k largest of many without sorting or copying them: a radix histogram over 32-bit keys, three passes (11, 11 and 10 bits).
  * A key function gives unit i of a tensor its key, or 0 when it is no candidate; `bar` is whatever it compares with. */
-typedef uint32_t (*prune_key)(const struct prune_tensor *tensor, size_t i, float bar);
+typedef uint32_t (*prune_key_function)(const struct prune_tensor *tensor, size_t i, float bar);
 
 uint32_t prune_key_active(const struct prune_tensor *tensor, size_t i, float bar); /* active units by what they are worth; weights by |w| */
 
@@ -446,11 +454,11 @@ struct prune_cut {              /* in weights: a unit counts as many as it has *
     size_t candidates;
 };
 
-void prune_select_cut(struct prune_tensor *const *tensors, int n_tensors, prune_key key, float bar, size_t k, struct prune_cut *cut);
+void prune_select_cut(struct prune_tensor *const *tensors, int n_tensors, prune_key_function key, float bar, size_t k, struct prune_cut *cut);
 
 /* ------------------------------------------------------------------------------------------------------- scope -- */
 
-/* How many weights each tensor keeps, a multiple of its unit, so that exactly round((1-target)*n/unit) units survive: of all that share the budget, or with scope
+/* How many weights each tensor keeps, at most, and a multiple of its grain, so that exactly round((1-target)*n/unit) units survive: of all that share the budget, or with scope
  * `layer` of each tensor. Where units of several sizes share a budget, and g is the greatest number that divides them all: no more than round((1-target)*n/g)*g weights
  * survive, and less than the largest unit is missing from that.
  * Only active units compete: keep[i] never exceeds tensor i's active count (then fewer survive). In the network-wide scopes no tensor
@@ -481,8 +489,8 @@ struct prune_step {             /* what one step did, summed over tensors */
 /* What step t aims at over all tensors, each by its own limit and turn. */
 double prune_mask_target(const struct prune_tensor *tensors, int n_tensors, const struct prune_settings *settings, int t);
 
-/* Step t: recover, then prune, so that each tensor has exactly its share of survivors. Runs after backward and before the update,
- * when `momentum` of a pruned weight is the plain negative gradient. */
+/* Step t: recover, then prune, so that each tensor has exactly its share of survivors; of a tensor whose units have two sizes less than the largest may be missing, if there is no
+ * smaller one that fits. Runs after backward and before the update, when `momentum` of a pruned weight is the plain negative gradient. */
 int prune_mask_step(struct prune_tensor *tensors, int n_tensors, const struct prune_settings *settings, int t, struct prune_step *done);
 
 /* Before an optimizer update, after the step if one is due: takes the gradient of pruned weights away, so that plain SGD leaves them at 0; rule gradient adds

@@ -1,9 +1,9 @@
 /* scope.c - how the layers share the budget: from one target to a number of survivors per tensor
  *
  * The network-wide scopes fill the budget in rounds: whoever would fall below its floor gets the floor and leaves the round.
- * Budgets, floors and shares are counted in weights; those of a tensor are multiples of its unit.
+ * Budgets, floors and shares are counted in weights; those of a tensor are multiples of its grain, what divides all of its units.
  */
-#include "prune.h"
+#include "units.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,9 +12,9 @@
 #define FLOOR_OF_AVERAGE 0.1    /* a layer's density is never below a tenth of the network's */
 enum { FLOOR_UNITS = 32 };
 
-static size_t survivors(double target, size_t n, size_t unit)
+static size_t survivors(double target, size_t n, size_t grain)
 {
-    return (size_t)llround((1 - target) * (double)(n / unit)) * unit;
+    return (size_t)llround((1 - target) * (double)(n / grain)) * grain;
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -22,28 +22,23 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* As many of the weights as make whole units. */
-static size_t whole(size_t weights, const struct prune_tensor *tensor)
+static size_t grain_of(const struct prune_tensor *tensor)
 {
-    return weights - weights % prune_tensor_unit(tensor);
+    return prune_tensor_grain(tensor, 0);
 }
 
-static size_t common_divisor(size_t a, size_t b)
+/* As many of the weights as make whole grains. */
+static size_t whole(size_t weights, const struct prune_tensor *tensor)
 {
-    while (b) {
-        size_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
+    return weights - weights % grain_of(tensor);
 }
 
 /* ------------------------------------------------------------------------------------------------- global, lamp -- */
 
-/* The active units of a tensor as scores in ascending order. */
+/* The active units of a tensor as scores: those of the full size in ascending order, then, where the last blocks of rows have fewer, theirs. */
 struct ranking {
     float *scores;
-    size_t n, unit;
+    size_t n[2], unit[2];       /* how many, and of how many weights */
 };
 
 static uint32_t digit_of(const float *value, int shift)
@@ -68,44 +63,50 @@ static void sort_ascending(float *values, float *room, size_t n)
     }
 }
 
-/* Scores within a tensor rise with what a unit is worth (|w|), so ranking them is sorting that. */
+/* Scores within a tensor rise with what a unit is worth (|w|), so ranking them is sorting that, and taking the two sizes from the top together. */
 static int rank_lamp(struct ranking *ranking, const struct prune_tensor *tensor)
 {
-    size_t unit = prune_tensor_unit(tensor), units = tensor->n / unit;
-    ranking->n = 0;
-    ranking->unit = unit;
+    size_t units = prune_units(tensor);
+    *ranking = (struct ranking){ .unit = { prune_tensor_unit(tensor), 1 } };
     ranking->scores = malloc((units + 1) * sizeof *ranking->scores);
-    float *magnitudes = malloc((units + 1) * sizeof *magnitudes);
-    if (!ranking->scores || !magnitudes) {
-        free(magnitudes);
+    float *sizes = malloc((units + 1) * sizeof *sizes);
+    if (!ranking->scores || !sizes) {
+        free(sizes);
         return prune_fail(PRUNE_ERR_NOMEM, "out of memory for the scores of layer %s", tensor->name);
     }
-    for (size_t i = 0; i < tensor->n; i += unit) {
-        if (!tensor->mask[i]) continue;
-        float size = unit > 1 ? prune_tensor_size(tensor->criterion, &tensor->weights[i], unit) : fabsf(tensor->weights[i]);
-        magnitudes[ranking->n++] = isnan(size) ? INFINITY : size;
+    for (size_t i = 0; i < units; i++) {
+        struct prune_unit unit = prune_unit_at(tensor, i);
+        if (!tensor->mask[unit.first]) continue;
+        float size = prune_unit_size(&unit, tensor->criterion, tensor->weights);
+        int less = unit.rows * unit.columns < ranking->unit[0];
+        if (less) ranking->unit[1] = unit.rows * unit.columns;
+        sizes[less ? units - ++ranking->n[1] : ranking->n[0]++] = isnan(size) ? INFINITY : size;
     }
-    sort_ascending(magnitudes, ranking->scores, ranking->n);
-    free(magnitudes);
+    float *full = ranking->scores, *short_of = full + ranking->n[0];
+    sort_ascending(sizes, full, ranking->n[0]);
+    sort_ascending(sizes + units - ranking->n[1], short_of, ranking->n[1]);
+    free(sizes);
     double sum = 0;
-    for (size_t i = ranking->n; i-- > 0;) {
-        double square = (double)ranking->scores[i] * (double)ranking->scores[i];
+    for (size_t i = ranking->n[0], j = ranking->n[1]; i + j > 0;) {
+        float *score = j == 0 || (i > 0 && full[i - 1] >= short_of[j - 1]) ? &full[--i] : &short_of[--j];
+        double square = (double)*score * (double)*score;
         sum += square;
-        ranking->scores[i] = sum > 0 && isfinite(sum) ? (float)(square / sum) : (float)(square > 0);
+        *score = sum > 0 && isfinite(sum) ? (float)(square / sum) : (float)(square > 0);
     }
     return PRUNE_OK;
 }
 
-/* How many weights are in units that reach `threshold`. */
-static size_t count_reaching(const struct ranking *ranking, float threshold)
+/* How many weights are in units of one size that reach `threshold`. */
+static size_t count_reaching(const struct ranking *ranking, int size, float threshold)
 {
-    size_t low = 0, high = ranking->n;  /* the scores below `low` do not reach it, those from `high` on do */
+    const float *scores = ranking->scores + (size ? ranking->n[0] : 0);
+    size_t low = 0, high = ranking->n[size];    /* the scores below `low` do not reach it, those from `high` on do */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (ranking->scores[middle] >= threshold) high = middle;
+        if (scores[middle] >= threshold) high = middle;
         else low = middle + 1;
     }
-    return (ranking->n - low) * ranking->unit;
+    return (ranking->n[size] - low) * ranking->unit[size];
 }
 
 /* Bisects on the bits of the score, which order like the score: the largest threshold that at least k reach, and from it k, or of units of several sizes as
@@ -119,7 +120,7 @@ static void share_by_rank(const struct ranking *rankings, int n, const int *sett
         memcpy(&threshold, &middle, sizeof threshold);
         size_t reaching = 0;
         for (int i = 0; i < n; i++)
-            if (!settled[i]) reaching += count_reaching(&rankings[i], threshold);
+            if (!settled[i]) reaching += count_reaching(&rankings[i], 0, threshold) + count_reaching(&rankings[i], 1, threshold);
         if (reaching >= k) low = middle;
         else high = middle;
     }
@@ -129,14 +130,16 @@ static void share_by_rank(const struct ranking *rankings, int n, const int *sett
     size_t sum = 0;
     for (int i = 0; i < n; i++) {
         if (settled[i]) continue;
-        keep[i] = high > 0x7f800000U ? 0 : count_reaching(&rankings[i], missed);
+        keep[i] = high > 0x7f800000U ? 0 : count_reaching(&rankings[i], 0, missed) + count_reaching(&rankings[i], 1, missed);
         sum += keep[i];
     }
     for (int i = 0; i < n && sum < k; i++) {    /* scores that tie at the threshold: in the order of the layers */
-        if (settled[i]) continue;
-        size_t unit = rankings[i].unit, more = smaller(count_reaching(&rankings[i], reached) - keep[i], (k - sum) / unit * unit);
-        keep[i] += more;
-        sum += more;
+        for (int size = 0; size < 2 && !settled[i]; size++) {
+            size_t above = high > 0x7f800000U ? 0 : count_reaching(&rankings[i], size, missed), unit = rankings[i].unit[size];
+            size_t more = smaller(count_reaching(&rankings[i], size, reached) - above, (k - sum) / unit * unit);
+            keep[i] += more;
+            sum += more;
+        }
     }
 }
 
@@ -153,9 +156,10 @@ static int share_global(struct prune_tensor *const *tensors, int n, const int *s
     for (int i = 0; i < n; i++) {
         if (settled[i]) continue;
         keep[i] = 0;
-        size_t unit = prune_tensor_unit(tensors[i]), units = tensors[i]->n / unit;
+        size_t units = prune_units(tensors[i]);
         for (size_t j = 0; j < units; j++) {
             uint32_t key = prune_key_active(tensors[i], j, 0);
+            size_t unit = prune_unit_weights(tensors[i], j);
             if (key > cut.key) keep[i] += unit;
             else if (key && key == cut.key && ties >= unit) {
                 keep[i] += unit;
@@ -175,13 +179,13 @@ static double erk_weight(const struct prune_tensor *tensor)
     return (double)tensor->out + tensor->in + tensor->kh + tensor->kw;
 }
 
-/* How far a tensor is from its exact share, in units of its own. */
+/* How far a tensor is from its exact share, in grains of its own. */
 static double missing(double exact, size_t keep, const struct prune_tensor *tensor)
 {
-    return (exact - (double)keep) / (double)prune_tensor_unit(tensor);
+    return (exact - (double)keep) / (double)grain_of(tensor);
 }
 
-/* Tensors that would be denser than they are become full and leave; the rest share what remains. Whole units by largest remainder, as long as one fits. */
+/* Tensors that would be denser than they are become full and leave; the rest share what remains. Whole grains by largest remainder, as long as one fits. */
 static int share_erk(struct prune_tensor *const *tensors, int n, const int *settled, const size_t *active, size_t k, size_t *keep)
 {
     double *exact = calloc((size_t)n, sizeof *exact);
@@ -214,12 +218,12 @@ static int share_erk(struct prune_tensor *const *tensors, int n, const int *sett
     while (left > 0) {
         int most = -1;
         for (int i = 0; i < n; i++) {
-            if (settled[i] || full[i] || keep[i] >= active[i] || prune_tensor_unit(tensors[i]) > left) continue;
+            if (settled[i] || full[i] || keep[i] >= active[i] || grain_of(tensors[i]) > left) continue;
             if (most < 0 || missing(exact[i], keep[i], tensors[i]) > missing(exact[most], keep[most], tensors[most])) most = i;
         }
-        if (most < 0) break;    /* everything that is active is kept, or no unit fits */
-        keep[most] += prune_tensor_unit(tensors[most]);
-        left -= prune_tensor_unit(tensors[most]);
+        if (most < 0) break;    /* everything that is active is kept, or no grain fits */
+        keep[most] += grain_of(tensors[most]);
+        left -= grain_of(tensors[most]);
     }
 done:
     free(exact);
@@ -277,10 +281,10 @@ int prune_scope_keep(enum prune_scope scope, double target, struct prune_tensor 
         all_active += active[i];
         n += tensors[i]->n;
         of_each += prune_tensor_unit(tensors[i]);
-        divisor = common_divisor(prune_tensor_unit(tensors[i]), divisor);
+        divisor = prune_tensor_grain(tensors[i], divisor);
     }
     if (scope == PRUNE_LAYER) {
-        for (int i = 0; i < n_tensors; i++) keep[i] = smaller(survivors(target, tensors[i]->n, prune_tensor_unit(tensors[i])), active[i]);
+        for (int i = 0; i < n_tensors; i++) keep[i] = smaller(survivors(target, tensors[i]->n, grain_of(tensors[i])), active[i]);
         goto done;
     }
     size_t budget = smaller(survivors(target, n, divisor), all_active);

@@ -21,7 +21,7 @@ struct setting {
 static const char *const curves[] = { "log", "cubic", "linear", "geometric", NULL };
 static const char *const scopes[] = { "layer", "global", "lamp", "erk", NULL };
 static const char *const criteria[] = { "magnitude", "l1", "l2", "apoz", "entropy", "gamma", "folded", "taylor", "fpgm", "random", NULL };
-static const char *const granularities[] = { "weight", "kernel", "filter", "channel", NULL };
+static const char *const granularities[] = { "weight", "kernel", "block4", "filter", "channel", NULL };
 static const char *const rules[] = { "none", "gradient", "restore", "shadow", NULL };
 static const char *const orders[] = { "together", "convolutional,connected", NULL };
 
@@ -41,7 +41,7 @@ static const struct setting table[] = {
     { "scope", WORD, AT(scope), 0, 0, scopes, "how the layers share the budget", "lamp; filter, channel: layer" },
     { "rule", WORD, AT(rule), 0, 0, rules, "which pruned weights come back", NULL },
     { "order", WORD, AT(order), 0, 0, orders, "both kinds of layer at once, or one after the other", NULL },
-    { "criterion", WORD, AT(criterion), 0, 0, criteria, "what makes a weight, kernel or channel worth keeping", "magnitude; filter, channel: l1" },
+    { "criterion", WORD, AT(criterion), 0, 0, criteria, "what makes a weight, kernel, block or channel worth keeping", "magnitude; filter, channel: l1" },
     { "granularity", WORD, AT(granularity), 0, 0, granularities, "what is pruned as one", NULL },
     { "round", WHOLE, AT(round), 1, 1024, NULL, "filter, channel: layers keep a multiple of so many channels, where they have them", NULL },
 };
@@ -71,9 +71,10 @@ int prune_settings_resolve(struct prune_settings *settings)
     if (!channels) {
         if (is_given(settings, "macs") || is_given(settings, "weights") || is_given(settings, "round"))
             return prune_fail(PRUNE_ERR_RANGE, "macs, weights and round are for granularity filter and channel, not %s", granularity);
-        int fits = settings->criterion == PRUNE_MAGNITUDE || (settings->granularity == PRUNE_KERNEL && (settings->criterion == PRUNE_L1 || settings->criterion == PRUNE_L2));
+        int alone = settings->granularity == PRUNE_WEIGHT;
+        int fits = settings->criterion == PRUNE_MAGNITUDE || (!alone && (settings->criterion == PRUNE_L1 || settings->criterion == PRUNE_L2));
         if (!fits) return prune_fail(PRUNE_ERR_RANGE, "criterion=%s does not go with granularity=%s: must be %s", criterion, granularity,
-                                     settings->granularity == PRUNE_KERNEL ? "magnitude, l1 or l2" : "magnitude");
+                                     alone ? "magnitude" : "magnitude, l1 or l2");
         return PRUNE_OK;
     }
     if (is_given(settings, "macs") + is_given(settings, "weights") + is_given(settings, "sparsity") > 1)

@@ -1,5 +1,5 @@
 # The commands of structured pruning: what they refuse, in one line and without an output; what they write; criteria that look at images, scan and the automatic
-# limit; filters, channels and kernels that go while Darknet trains.
+# limit; filters, channels, kernels and blocks of four that go while Darknet trains.
 . tests/tap.sh
 need_tree "$DARKNET" "$SANITIZED" "$REFERENCE/libdarknet.a" "$PRISTINE/cfg" "$MNIST"
 S=$SCRATCH
@@ -64,7 +64,7 @@ for option in sparsity:1 sparsity:-.1 sparsity:x macs:2 macs:x weights:-1 round:
 done
 usage "unknown criterion" "must be magnitude | l1" "$N" "$W" -granularity filter -criterion frob
 usage "unknown scope" "must be layer | global" "$N" "$W" -granularity filter -scope frob
-usage "unknown granularity" "must be weight | kernel | filter | channel" "$N" "$W" -granularity frob
+usage "unknown granularity" "must be weight | kernel | block4 | filter | channel" "$N" "$W" -granularity frob
 usage "-limit that is not auto" "must be auto" "$N" "$W" -limit .5
 usage "-limit without a value" "must be auto" "$N" "$W" -limit
 usage "-limit auto without -data" "-data" "$N" "$W" -limit auto
@@ -148,6 +148,7 @@ bytes=$(stat -c %s "$W")
     bad "criterion magnitude for filters" "l1 or l2" "$N" "$W" $F -criterion magnitude
     bad "criterion l1 for weights" "must be magnitude" "$N" "$W" -criterion l1
     bad "criterion fpgm for kernels" "must be magnitude, l1 or l2" "$N" "$W" -granularity kernel -criterion fpgm
+    bad "MACs for blocks" "for granularity filter and channel, not block4" "$N" "$W" -granularity block4 -macs .5
     sed 's/activation=leaky/activation=mish/' "$N" >"$S/mish.cfg"
     for criterion in apoz entropy taylor; do
         bad "criterion $criterion on a network of AlexeyAB's: its layer" "mish.cfg:7: layer 0 [convolutional]" "$S/mish.cfg" "$W" $F -criterion $criterion -data "$D"
@@ -323,6 +324,7 @@ scan() {
 }
 scan weight 4
 scan kernel 4
+scan block4 4
 scan filter 3
 scan channel 3
 
@@ -336,6 +338,7 @@ limit() {
 }
 limit weight
 limit kernel
+limit block4
 limit filter
 check "-limit auto, filter: rounded to 8" test "$(sed -n 's/^\(filters\|output\)=//p' "$S/made/limit.cfg" | awk '$1 % 8 && $1 != 10 && $1 != 12' | wc -l)" -eq 0
 limit channel
@@ -367,6 +370,55 @@ check "kernel: of the filters whole kernels are 0" sh -c "'$DARKNET' prune repor
 check "kernel: a fifth of all weights stays" sh -c "'$DARKNET' prune report '$L' '$S/kernel/lenet_final.weights' -json | jq -e '.total.nonzero / .total.weights | . <= .2 and . > .199'"
 check "kernel: compact" d compact "$L" "$S/kernel/lenet_final.weights" -out "$S/made/kernel"
 check "kernel: the same outputs in the unpatched Darknet" same "$L" "$S/kernel/lenet_final.weights" "$S/made/kernel.cfg" "$S/made/kernel.weights"
+
+# blocks <weights> <layer> ...: in each layer the weights of four output channels at one place are all 0 or all not; where channels are no multiple of four, of the last two or
+# three of each group of a convolution; and of the blocks of all layers there are both kinds. A layer is <floats before its weights>:<output channels>:<weights of one>:<groups>
+blocks() {
+    python3 - "$@" <<'END'
+import array, sys
+floats = array.array('f', open(sys.argv[1], 'rb').read()[20:])
+at = live = dead = 0
+for layer in sys.argv[2:]:
+    before, channels, across, groups = map(int, layer.split(':'))
+    at += before
+    rows = [floats[at + r * across:at + (r + 1) * across] for r in range(channels)]
+    at += channels * across
+    share = channels // groups
+    for group in range(groups):
+        for first in range(0, share, 4):
+            block = rows[group * share + first:group * share + min(first + 4, share)]
+            for place in zip(*block):
+                if any(place) and not all(place):
+                    sys.exit('%s: channels from %d of group %d: %s' % (layer, first, group, place))
+                live, dead = live + any(place), dead + (not any(place))
+if at != len(floats) or not live or not dead:
+    sys.exit('%d of %d floats, %d blocks live, %d are pruned' % (at, len(floats), live, dead))
+END
+}
+nonzero() { d report "$1" "$2" -json | jq "${3:-.total.nonzero}"; }
+lenet="48:12:25:1 24:24:300:1 64:64:384:1 10:10:64:1"   # 32716 weights, in blocks of four and two: of 20 % stay 6544, of 10 % 3272; without recovery, less than one block is missing
+from_to() { echo "$1: from $2 to $3" >>"$LOG"; [ "$1" -ge "$2" ] && [ "$1" -le "$3" ]; }
+# shellcheck disable=SC2086 # $lenet is four words
+{
+    check "block4 without training, 90 %" d "$L" "$LW" -granularity block4 -sparsity .9 -out "$S/made/block4"
+    check "block4 without training: whole blocks are 0" blocks "$S/made/block4.weights" $lenet
+    check "block4 without training: a tenth stays" from_to "$(nonzero "$L" "$S/made/block4.weights")" 3269 3272
+    check "block4: weights with zeros train on" d train "$D" "$L" "$S/made/block4.weights" -clear -iterations 6 -steps 1 -end 5 -seed 3 -threads 1 -granularity block4 -sparsity .5 -rule none -backup "$S/zeros"
+    check "block4: the masks come from the zeros" test "$(nonzero "$L" "$S/zeros/lenet_final.weights")" -eq "$(nonzero "$L" "$S/made/block4.weights")"
+    check "block4: which stay whole blocks" blocks "$S/zeros/lenet_final.weights" $lenet
+    for options in "-rule none" "-rule gradient -recover .3 -scope global" "-rule restore -recover .3" "-rule shadow -recover .3 -scope erk" "-scope layer -criterion l1" "-order convolutional,connected"; do
+        check "train with granularity block4 $options" short block4 block4 -sparsity .8 $options
+        check "block4 $options: whole blocks are 0" blocks "$S/block4/lenet_final.weights" $lenet
+        check "block4 $options: a fifth of all weights stays" from_to "$(nonzero "$L" "$S/block4/lenet_final.weights")" 6530 6546
+        rm -rf "$S/block4"
+    done
+    { sed '/^$/d; s/filters=12/filters=6\nprune_sparsity=.5/; s/filters=24/filters=18\ngroups=3/; s/output=64/output=13/; s/^momentum=/prune_granularity=block4\nmomentum=/' "$L" | sed '/output=10/i prune=0'; } >"$S/groups.cfg"
+    check "block4: a network with groups of six channels trains" "$SANITIZED" prune train "$D" "$S/groups.cfg" -iterations 20 -steps 4 -seed 3 -threads 1 -sparsity .8 -backup "$S/groups"
+    head -c -$((4 * 140)) "$S/groups/groups_final.weights" >"$S/groups/first.weights"
+    check "block4: no block goes across two groups" blocks "$S/groups/first.weights" 24:6:25:1 18:18:50:3 13:13:288:1
+    check "block4: a layer's own sparsity" test "$(nonzero "$S/groups.cfg" "$S/groups/groups_final.weights" '.layers[0].nonzero')" -eq 76      # round(.5 * 75) * 2
+    check "block4: a layer with prune=0" test "$(nonzero "$S/groups.cfg" "$S/groups/groups_final.weights" '.layers[-2] | .weights - .nonzero')" -eq 0
+}
 check "train to half of the MACs" short macs filter -macs .5 -round 1
 of_macs() { jq -ne "$(macs "$S/macs/lenet_compact.cfg" "$S/macs/lenet_compact.weights") / $(macs "$L" "$LW") | . <= .5 and . > .46"; }
 check "to half of the MACs: half, less at most one filter (4 %)" of_macs
@@ -393,6 +445,17 @@ check "rule restore, stopped by SIGTERM: status 1" test $? -eq 1
 check "rule restore, stopped by SIGTERM: it goes on" "${restore[@]}" "$S/stopped"
 check "rule restore, stopped by SIGTERM: the same bits" same_run stopped
 rm -rf "$S/killed" "$S/whole" "$S/stopped"
+block4=("$DARKNET" prune train "$D" "$L" "$LW" -clear -iterations 40 -steps 4 -seed 3 -threads 1 -granularity block4 -sparsity .8 -recover .3 -checkpoint 3 -backup)
+check "block4: a whole run" "${block4[@]}" "$S/whole"
+same_blocks() { for file in lenet_final.weights lenet_final.prune lenet_log.csv; do cmp "$S/whole/$file" "$S/killed/$file" || return 1; done; }
+for at in 7 12; do
+    rm -rf "$S/killed"
+    KILL_RENAME=$at LD_PRELOAD=$S/kill.so setsid "${block4[@]}" "$S/killed" >>"$LOG" 2>&1
+    check "block4, killed at rename $at: it was" test ! -e "$S/killed/lenet_final.weights" -a -e "$S/killed/lenet_last.weights"
+    check "block4, killed at rename $at: it goes on" "${block4[@]}" "$S/killed"
+    check "block4, killed at rename $at: the same bits" same_blocks
+done
+rm -rf "$S/killed" "$S/whole"
 
 # ------------------------------------------------------------------------------------------------------ Darknet's own trainers
 export DARKNET_SEED=3 DARKNET_LOADERS=1
@@ -416,6 +479,11 @@ check "classifier train ends well" test $? -eq 0
 check "classifier train: four steps" test "$(grep -c '^prune: step [1-4]/4 ' classifier.out)" -eq 4
 check "classifier train: the compact network is there, with half of the filters" half_gone backup/classifier_compact.cfg
 check "classifier train: the same outputs in the unpatched Darknet" "$S/same_outputs" classifier.cfg backup/classifier.weights backup/classifier_compact.cfg backup/classifier_compact.weights
+{ net 16 | sed '/^prune_round/d; s/=filter$/=block4/'; body 2; } >blocks.cfg
+"$darknet" classifier train small.data blocks.cfg >blocks.out 2>&1
+check "classifier train, block4: four steps" test "$(grep -c '^prune: step [1-4]/4 ' blocks.out)" -eq 4
+check "classifier train, block4: whole blocks are 0" blocks backup/blocks.weights 32:8:27:1 48:12:72:1 2:2:12:1
+check "classifier train, block4: half of the weights stay" from_to "$(nonzero blocks.cfg backup/blocks.weights)" 549 552
 { net 16; body 14 | sed '/^.avgpool/,$d'; printf '[yolo]\nmask=0,1\nanchors=4,4,8,8\nclasses=2\nnum=2\n'; } >detector.cfg
 mkdir labels
 for i in $(seq 12); do echo "$((i % 2)) .5 .5 .4 .6" >"labels/c$((i % 2))_$i.txt"; done

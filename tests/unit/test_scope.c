@@ -14,6 +14,7 @@
 
 #include "prune.h"
 #include "random.h"
+#include "unit_lists.h"
 
 enum { MOST = 40, MOST_DRAWN = 7, MOST_WEIGHTS = 8000 };
 
@@ -26,7 +27,8 @@ struct net {
 };
 
 static struct net net;
-static int by_kernel;                           /* what add() makes */
+static int by_kernel, by_block, in_groups;      /* what add() makes */
+static struct group groups[MOST_WEIGHTS];
 static enum prune_criterion worth;
 
 static void add(int connected, int out, int in, int k)
@@ -36,6 +38,8 @@ static void add(int connected, int out, int in, int k)
                                      .weights = net.weights[net.n], .mask = net.mask[net.n], .limit = -1 };
     tensor->n = tensor->active = (size_t)(out * in * k * k);
     tensor->unit = by_kernel ? k * k : net.n % 2;       /* 0 and 1 are the same */
+    tensor->groups = in_groups;
+    if (by_block) prune_tensor_divide(tensor, PRUNE_BLOCK4);
     tensor->criterion = worth;
     assert_true(tensor->n <= MOST_WEIGHTS);
     memset(tensor->mask, 1, tensor->n);
@@ -59,8 +63,6 @@ static void prune_one(struct prune_tensor *tensor, size_t i)
     tensor->mask[i] = 0;
 }
 
-static size_t unit_of(const struct prune_tensor *tensor) { return tensor->unit ? (size_t)tensor->unit : 1; }
-
 enum values { BELL, TIES, EQUAL, ZERO, STRANGE, VALUES };
 
 /* By kernel: of several sizes, or with `alike` all of that size. */
@@ -72,11 +74,15 @@ static void random_net(enum values values, int largest, int alike)
         int connected = (int)random_below(2), k = connected ? 1 : (int)(2 * random_below(2) + 1);
         if (by_kernel && !alike && !connected) k = 1 + (int)random_below(4);
         if (by_kernel && alike) k = alike;
+        if (by_block && k > 2) k = 2;
         int out = 1 + (int)random_below((size_t)largest), in = 1 + (int)random_below((size_t)largest);
         if (!random_below(5)) {                 /* a single weight, or unit */
             out = in = 1;
             if (!alike) k = 1;
         }
+        if (by_block && alike) out = (out + 3) / 4 * 4;         /* no short blocks */
+        in_groups = by_block && !connected ? 1 + (int)random_below(3) : 0;
+        if (in_groups) out *= in_groups;
         add(connected && k == 1, out, in, k);
         struct prune_tensor *tensor = &net.tensors[t];
         float scale = powf(10, 2 * random_bell());
@@ -88,9 +94,10 @@ static void random_net(enum values values, int largest, int alike)
             if (values == ZERO) x = random_below(2) ? 0.0F : -0.0F;
             if (values == STRANGE && !random_below(30)) x = (const float[]){ INFINITY, -INFINITY, NAN, 1e-44F, 0 }[random_below(5)];
             tensor->weights[i] = x;
-            size_t unit = unit_of(tensor), whole = (i + 1) % unit == 0;
-            if (whole && (int)random_below(100) >= kept)
-                for (size_t j = i + 1 - unit; j <= i; j++) prune_one(tensor, j);
+        }
+        for (size_t g = 0, n_groups = list_groups(tensor, groups); g < n_groups; g++) {
+            if ((int)random_below(100) < kept) continue;
+            for (size_t j = 0; j < groups[g].n; j++) prune_one(tensor, groups[g].at[j]);
         }
     }
 }
@@ -106,7 +113,7 @@ static size_t divisor(void)
 {
     for (size_t g = 100; g > 1; g--) {
         int all = 1;
-        for (int i = 0; i < net.n; i++) all &= unit_of(&net.tensors[i]) % g == 0;
+        for (int i = 0; i < net.n; i++) all &= grain_of(&net.tensors[i]) % g == 0;
         if (all) return g;
     }
     return 1;
@@ -142,14 +149,15 @@ static void check_promises(enum prune_scope scope, double target, const size_t *
     for (int i = 0; i < net.n; i++) one_each += unit_of(&net.tensors[i]);
     for (int i = 0; i < net.n; i++) {
         size_t active = net.tensors[i].active, unit = unit_of(&net.tensors[i]);
-        assert_true(keep[i] <= active && keep[i] % unit == 0);
+        assert_true(keep[i] <= active && keep[i] % grain_of(&net.tensors[i]) == 0);
         sum += keep[i];
         if (scope == PRUNE_LAYER) {
-            assert_int_equal(keep[i], min_of(rounded((1 - target) * (double)(net.tensors[i].n / unit)) * unit, active));
+            size_t grain = grain_of(&net.tensors[i]);
+            assert_int_equal(keep[i], min_of(rounded((1 - target) * (double)(net.tensors[i].n / grain)) * grain, active));
             continue;
         }
         assert_true(keep[i] >= floors[i]);
-        if (budget_of(target) >= one_each && active) assert_true(keep[i] >= unit);
+        if (budget_of(target) >= one_each && active) assert_true(keep[i] >= min_of(unit, active));
     }
     if (scope == PRUNE_LAYER) return;
     size_t largest = largest_unit(), budget = budget_of(target);
@@ -163,7 +171,7 @@ static void check_promises(enum prune_scope scope, double target, const size_t *
 struct candidate {
     double size;                /* NaN ranks as more than infinity */
     int nan, tensor;
-    size_t i;
+    size_t i, weights;
 };
 
 static int larger_first(const void *a, const void *b)
@@ -175,12 +183,14 @@ static int larger_first(const void *a, const void *b)
     return (x->i > y->i) - (x->i < y->i);
 }
 
-static double size_of(const struct prune_tensor *tensor, size_t i)
+static double size_of(const struct prune_tensor *tensor, const struct group *group)
 {
-    size_t unit = unit_of(tensor);
     double sum = 0;
-    if (unit == 1) return fabs((double)tensor->weights[i]);
-    for (size_t j = i; j < i + unit; j++) sum += tensor->criterion == PRUNE_L1 ? fabs((double)tensor->weights[j]) : (double)tensor->weights[j] * (double)tensor->weights[j];
+    if (group->n == 1) return fabs((double)tensor->weights[group->at[0]]);
+    for (size_t j = 0; j < group->n; j++) {
+        double x = (double)tensor->weights[group->at[j]];
+        sum += tensor->criterion == PRUNE_L1 ? fabs(x) : x * x;
+    }
     return (double)(float)(tensor->criterion == PRUNE_L1 ? sum : sqrt(sum));
 }
 
@@ -192,9 +202,9 @@ static void naive_global(double target, size_t *keep)
     int settled[MOST] = { 0 };
     floors_of(target, floors);
     for (int t = 0; t < net.n; t++)
-        for (size_t i = 0; i < net.tensors[t].n; i += unit_of(&net.tensors[t])) {
-            double size = size_of(&net.tensors[t], i);
-            if (net.mask[t][i]) sorted[n++] = (struct candidate){ size, isnan(size) != 0, t, i };
+        for (size_t g = 0, n_groups = list_groups(&net.tensors[t], groups); g < n_groups; g++) {
+            double size = size_of(&net.tensors[t], &groups[g]);
+            if (net.mask[t][groups[g].at[0]]) sorted[n++] = (struct candidate){ size, isnan(size) != 0, t, g, groups[g].n };
         }
     qsort(sorted, n, sizeof *sorted, larger_first);
     for (int again = 1; again;) {
@@ -206,13 +216,12 @@ static void naive_global(double target, size_t *keep)
         for (size_t c = 0; c < n && room; c++) {
             if (settled[sorted[c].tensor]) continue;
             if (stop && (sorted[c].nan != stop->nan || (!stop->nan && sorted[c].size != stop->size))) break;
-            size_t unit = unit_of(&net.tensors[sorted[c].tensor]);
-            if (unit > room) {
+            if (sorted[c].weights > room) {
                 stop = &sorted[c];
                 continue;
             }
-            keep[sorted[c].tensor] += unit;
-            room -= unit;
+            keep[sorted[c].tensor] += sorted[c].weights;
+            room -= sorted[c].weights;
         }
         for (int t = 0; t < net.n; t++) {
             if (settled[t] || keep[t] >= floors[t]) continue;
@@ -272,19 +281,19 @@ static void naive_erk(double target, size_t *keep)
         size_t n = 0;
         for (int t = 0; t < net.n; t++) {
             if (settled[t] || full[t]) continue;
-            double unit = (double)unit_of(&net.tensors[t]);
-            keep[t] = (size_t)(floor(exact[t] / unit) * unit);
+            double grain = (double)grain_of(&net.tensors[t]);
+            keep[t] = (size_t)(floor(exact[t] / grain) * grain);
             room -= keep[t];
-            shares[n++] = (struct share){ exact[t] / unit - floor(exact[t] / unit), t };
+            shares[n++] = (struct share){ exact[t] / grain - floor(exact[t] / grain), t };
         }
         for (int more = 1; more;) {             /* a unit to the one that lacks most, among those of which one fits; and again */
             more = 0;
             qsort(shares, n, sizeof *shares, larger_rest_first);
             for (size_t s = 0; s < n && !more; s++) {
-                size_t t = (size_t)shares[s].tensor, unit = unit_of(&net.tensors[t]);
-                if (unit > room || keep[t] == net.tensors[t].active) continue;
-                keep[t] += unit;
-                room -= unit;
+                size_t t = (size_t)shares[s].tensor, grain = grain_of(&net.tensors[t]);
+                if (grain > room || keep[t] == net.tensors[t].active) continue;
+                keep[t] += grain;
+                room -= grain;
                 shares[s].rest -= 1;
                 more = 1;
             }
@@ -300,41 +309,36 @@ static void naive_erk(double target, size_t *keep)
 
 /* The score of every active unit by the definition, O(n^2): w_u^2 over the sum of the squares of those that come after it in
  * ascending order, itself among them (equal ones in any order: here the first is the smaller). */
-static size_t lamp_scores(const struct prune_tensor *tensor, double *scores)
+static size_t lamp_scores(const struct prune_tensor *tensor, struct candidate *scores)
 {
     static double squares[MOST_WEIGHTS];
-    size_t n = 0, unit = unit_of(tensor);
-    for (size_t u = 0; u < tensor->n; u += unit) squares[u] = size_of(tensor, u) * size_of(tensor, u);
-    for (size_t u = 0; u < tensor->n; u += unit) {
-        if (!tensor->mask[u]) continue;
+    size_t n = 0, n_groups = list_groups(tensor, groups);
+    for (size_t u = 0; u < n_groups; u++) squares[u] = size_of(tensor, &groups[u]) * size_of(tensor, &groups[u]);
+    for (size_t u = 0; u < n_groups; u++) {
+        if (!tensor->mask[groups[u].at[0]]) continue;
         double square = squares[u], sum = 0;
-        for (size_t v = 0; v < tensor->n; v += unit) {
+        for (size_t v = 0; v < n_groups; v++) {
             double other = squares[v];
-            if (tensor->mask[v] && (other > square || (other == square && v >= u))) sum += other;
+            if (tensor->mask[groups[v].at[0]] && (other > square || (other == square && v >= u))) sum += other;
         }
-        scores[n++] = sum > 0 ? square / sum : 0;
+        scores[n++] = (struct candidate){ sum > 0 ? square / sum : 0, 0, 0, u, groups[u].n };
     }
     return n;
-}
-
-static int downwards(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x < y) - (x > y);
 }
 
 /* One threshold: the least score that any tensor keeps above its floor is no smaller than the largest that any has lost, but for rounding. */
 static void check_lamp(double target, const size_t *keep)
 {
-    static double scores[MOST][MOST_WEIGHTS];
+    static struct candidate scores[MOST_WEIGHTS];
     size_t floors[MOST];
     floors_of(target, floors);
     double least_kept = INFINITY, most_lost = -1;
     for (int t = 0; t < net.n; t++) {
-        size_t n = lamp_scores(&net.tensors[t], scores[t]), kept = keep[t] / unit_of(&net.tensors[t]);
-        qsort(scores[t], n, sizeof **scores, downwards);
-        if (keep[t] > floors[t] && scores[t][kept - 1] < least_kept) least_kept = scores[t][kept - 1];
-        if (kept < n && scores[t][kept] > most_lost) most_lost = scores[t][kept];
+        size_t n = lamp_scores(&net.tensors[t], scores), kept = 0, c = 0;
+        qsort(scores, n, sizeof *scores, larger_first);
+        for (; c < n && kept + scores[c].weights <= keep[t]; c++) kept += scores[c].weights;
+        if (c && keep[t] > floors[t] && scores[c - 1].size < least_kept) least_kept = scores[c - 1].size;
+        if (c < n && kept == keep[t] && scores[c].size > most_lost) most_lost = scores[c].size; /* else what ties with it has one size, and what fits is another's */
     }
     if (least_kept < most_lost * (1 - 1e-6)) fail_msg("a score of %g is kept, one of %g is not", least_kept, most_lost);
 }
@@ -390,8 +394,8 @@ static void lamp_by_its_definition(void **state)
     for (int values = BELL; values < STRANGE; values++)
         for (int round = 0; round < 100; round++) {
             random_seed((uint64_t)(7000 + values * 1000 + round));
-            if (by_kernel) worth = round % 2 ? PRUNE_L1 : PRUNE_L2;
-            random_net(values, 7, by_kernel && round % 3 == 0 ? 3 : 0);
+            if (by_kernel || by_block) worth = round % 2 ? PRUNE_L1 : PRUNE_L2;
+            random_net(values, 7, (by_kernel || by_block) && round % 3 == 0 ? 3 : 0);
             double target = random_target();
             size_t keep[MOST];
             assert_int_equal(prune_scope_keep(PRUNE_LAMP, target, net.list, net.n, keep), PRUNE_OK);
@@ -400,7 +404,7 @@ static void lamp_by_its_definition(void **state)
         }
 }
 
-static void random_nets_by_kernel(void **state)
+static void random_nets_of_units(void **state)
 {
     (void)state;
     tight = at_floor = spread = fell_short = 0;
@@ -412,7 +416,7 @@ static void random_nets_by_kernel(void **state)
             random_net(values, round / 2 % 2 ? 20 : 4, alike);
             size_t before = fell_short;
             for (int again = 0; again < 4; again++) check_case(random_target());
-            if (alike) assert_int_equal(fell_short, before);
+            if (alike && divisor() == largest_unit()) assert_int_equal(fell_short, before);
         }
     assert_true(tight > 100 && at_floor > 500 && spread > 1000 && fell_short > 100);
 }
@@ -539,7 +543,7 @@ static void kernels_of_one_size_are_like_weights(void **state)
         for (int t = 0; t < n; t++) {
             out[t] = net.tensors[t].out;
             in[t] = net.tensors[t].in;
-            for (size_t i = 0; i < net.tensors[t].n / 9; i++) sizes[t][i] = net.mask[t][9 * i] ? (float)size_of(&net.tensors[t], 9 * i) : -1;
+            for (size_t i = 0, kernels = list_groups(&net.tensors[t], groups); i < kernels; i++) sizes[t][i] = net.mask[t][9 * i] ? (float)size_of(&net.tensors[t], &groups[i]) : -1;
         }
         for (int scope = PRUNE_LAYER; scope < PRUNE_ERK; scope++)               /* erk knows kh and kw */
             assert_int_equal(prune_scope_keep((enum prune_scope)scope, target, net.list, n, by_kernels[scope]), PRUNE_OK);
@@ -628,21 +632,56 @@ static void no_kernel_layer_dies(void **state)
             }
 }
 
-static int use_kernels(void **state)
+/* Seven channels of two inputs, and eight of two: blocks are of 4 and 3, and of 4. */
+static void blocks_by_hand(void **state)
 {
     (void)state;
-    by_kernel = 1;
-    worth = PRUNE_MAGNITUDE;
-    return 0;
+    size_t keep[2];
+    clear();
+    add(0, 7, 2, 1);
+    add(1, 8, 2, 1);
+    static const float first[14] = { 8, 1, 0, 0, 0, 0, 0, 0,  6, 3, 0, 0, 0, 0 }, second[16] = { 7, 4, 0, 0, 0, 0, 0, 0,  5, 2, 0, 0, 0, 0, 0, 0 };
+    memcpy(net.weights[0], first, sizeof first);
+    memcpy(net.weights[1], second, sizeof second);
+    assert_int_equal(divisor(), 1);
+    /* layer: 7 of 14, 8 of 16 */
+    assert_int_equal(prune_scope_keep(PRUNE_LAYER, 0.5, net.list, 2, keep), PRUNE_OK);
+    assert_int_equal(keep[0], 7);
+    assert_int_equal(keep[1], 8);
+    /* global: of 30, 15 stay: 8, 7, 6, 5 have 4 + 4 + 3 + 4 weights */
+    assert_int_equal(prune_scope_keep(PRUNE_GLOBAL, 0.5, net.list, 2, keep), PRUNE_OK);
+    assert_int_equal(keep[0], 7);
+    assert_int_equal(keep[1], 8);
+    /* 14 of 30: 5 does not fit any more */
+    assert_int_equal(prune_scope_keep(PRUNE_GLOBAL, 16.0 / 30, net.list, 2, keep), PRUNE_OK);
+    assert_int_equal(keep[0], 7);
+    assert_int_equal(keep[1], 4);
+    /* lamp: 8 scores 1, 7 scores 1, 6 scores 36/100, 5 scores 25/74, 4 scores 16/90, ...: the same order here */
+    assert_int_equal(prune_scope_keep(PRUNE_LAMP, 0.5, net.list, 2, keep), PRUNE_OK);
+    assert_int_equal(keep[0], 7);
+    assert_int_equal(keep[1], 8);
+    for (int i = 0; i < 2; i++) assert_int_equal(prune_tensor_unit(&net.tensors[i]), 4);
+    assert_int_equal(prune_tensor_grain(&net.tensors[0], 0), 1);
+    assert_int_equal(prune_tensor_grain(&net.tensors[1], 0), 4);
+    assert_int_equal(prune_tensor_grain(&net.tensors[1], 6), 2);
+    net.tensors[1].groups = 2;                  /* and in groups of four channels: the same blocks; in groups of two: blocks of two */
+    assert_int_equal(prune_tensor_unit(&net.tensors[1]), 4);
+    net.tensors[1].groups = 4;
+    assert_int_equal(prune_tensor_unit(&net.tensors[1]), 2);
+    assert_int_equal(prune_tensor_grain(&net.tensors[1], 0), 2);
 }
 
-static int use_weights(void **state)
+static void use(int kernels, int blocks)
 {
-    (void)state;
-    by_kernel = 0;
+    by_kernel = kernels;
+    by_block = blocks;
+    in_groups = 0;
     worth = PRUNE_MAGNITUDE;
-    return 0;
 }
+
+static int use_kernels(void **state) { (void)state; return use(1, 0), 0; }
+static int use_blocks(void **state) { (void)state; return use(0, 1), 0; }
+static int use_weights(void **state) { (void)state; return use(0, 0), 0; }
 
 int main(void)
 {
@@ -654,7 +693,10 @@ int main(void)
         cmocka_unit_test(nothing_dies),
         cmocka_unit_test(nothing_to_share),
         cmocka_unit_test_setup_teardown(units_by_hand, use_kernels, use_weights),
-        cmocka_unit_test_setup_teardown(random_nets_by_kernel, use_kernels, use_weights),
+        { "random_nets_by_kernel", random_nets_of_units, use_kernels, use_weights, NULL },
+        { "random_nets_by_block", random_nets_of_units, use_blocks, use_weights, NULL },
+        { "lamp_by_its_definition_by_block", lamp_by_its_definition, use_blocks, use_weights, NULL },
+        cmocka_unit_test_setup_teardown(blocks_by_hand, use_blocks, use_weights),
         { "lamp_by_its_definition_by_kernel", lamp_by_its_definition, use_kernels, use_weights, NULL },
         cmocka_unit_test_setup_teardown(kernels_of_one_size_are_like_weights, use_kernels, use_weights),
         cmocka_unit_test_setup_teardown(no_kernel_layer_dies, use_kernels, use_weights),

@@ -46,7 +46,7 @@ static uint32_t key_above_bar(const struct prune_tensor *tensor, size_t i, float
     return tensor->weights[i] > bar ? bits_of(tensor->weights[i]) : 0;
 }
 
-static void check_cut(struct bench *bench, prune_key key, float bar, size_t k)
+static void check_cut(struct bench *bench, prune_key_function key, float bar, size_t k)
 {
     static uint32_t keys[MOST_TENSORS * MOST_WEIGHTS];
     size_t n = 0, above = 0;
@@ -73,7 +73,7 @@ static void check_cut(struct bench *bench, prune_key key, float bar, size_t k)
     }
 }
 
-static void check_all(struct bench *bench, prune_key key, float bar)
+static void check_all(struct bench *bench, prune_key_function key, float bar)
 {
     size_t ks[] = { 0, 1, 2, bench->all / 2, bench->all ? bench->all - 1 : 0, bench->all, bench->all + 1, SIZE_MAX, 0, 0, 0 };
     for (size_t i = 8; i < 11; i++) ks[i] = random_below(bench->all + 1);
@@ -165,7 +165,7 @@ static void what_units_are_worth(void **state)
                 squares += (long double)values[i] * (long double)values[i];
             }
             for (int c = PRUNE_MAGNITUDE; c <= PRUNE_L2; c++) {
-                float size = prune_tensor_size((enum prune_criterion)c, values, unit), expected = (float)(c == PRUNE_L1 ? sizes : sqrtl(squares));
+                float size = prune_tensor_size((enum prune_criterion)c, values, 1, unit, 0), expected = (float)(c == PRUNE_L1 ? sizes : sqrtl(squares));
                 assert_true(nan == (isnan(size) != 0));
                 if (nan && unit > 1) assert_int_equal(bits_of(size), bits_of(NAN));
                 if (unit == 1) assert_int_equal(bits_of(size), bits_of(*values) & 0x7fffffffU);
@@ -175,11 +175,18 @@ static void what_units_are_worth(void **state)
             }
         }
     /* squares neither overflow nor vanish */
-    assert_true(prune_tensor_size(PRUNE_L2, (float[]){ 3e30F, -4e30F }, 2) == 5e30F);
-    assert_true(prune_tensor_size(PRUNE_L2, (float[]){ 0, -3e-40F, 0 }, 3) == 3e-40F);
-    assert_true(prune_tensor_size(PRUNE_MAGNITUDE, (float[]){ 3, -4 }, 2) == 5);
-    assert_true(prune_tensor_size(PRUNE_L1, (float[]){ 3, -4 }, 2) == 7);
-    assert_true(isinf(prune_tensor_size(PRUNE_L1, (float[]){ -INFINITY, INFINITY }, 2)));
+    assert_true(prune_tensor_size(PRUNE_L2, (float[]){ 3e30F, -4e30F }, 1, 2, 0) == 5e30F);
+    assert_true(prune_tensor_size(PRUNE_L2, (float[]){ 0, -3e-40F, 0 }, 1, 3, 0) == 3e-40F);
+    assert_true(prune_tensor_size(PRUNE_MAGNITUDE, (float[]){ 3, -4 }, 1, 2, 0) == 5);
+    assert_true(prune_tensor_size(PRUNE_L1, (float[]){ 3, -4 }, 1, 2, 0) == 7);
+    assert_true(isinf(prune_tensor_size(PRUNE_L1, (float[]){ -INFINITY, INFINITY }, 1, 2, 0)));
+    /* rows that are apart, and what is between them */
+    static const float apart[] = { 1, -2, 99, 4, -8, NAN, 2, 6 };
+    assert_true(prune_tensor_size(PRUNE_L1, apart, 3, 2, 3) == 23);
+    assert_true(prune_tensor_size(PRUNE_L1, apart, 3, 1, 3) == 7);
+    assert_true(prune_tensor_size(PRUNE_L2, apart + 1, 2, 1, 3) == (float)sqrt(68));
+    assert_true(prune_tensor_size(PRUNE_L2, apart + 4, 1, 1, 3) == 8);
+    assert_true(isnan(prune_tensor_size(PRUNE_L2, apart + 2, 2, 1, 3)));
 }
 
 static void keys_of_units(void **state)

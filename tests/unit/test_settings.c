@@ -112,7 +112,7 @@ static const struct { const char *name, *value; double expected; } good[] = {
     { "criterion", "l1", PRUNE_L1 }, { "criterion", "l2", PRUNE_L2 }, { "criterion", "apoz", PRUNE_APOZ }, { "criterion", "entropy", PRUNE_ENTROPY },
     { "criterion", "gamma", PRUNE_GAMMA }, { "criterion", "folded", PRUNE_FOLDED }, { "criterion", "taylor", PRUNE_TAYLOR }, { "criterion", "fpgm", PRUNE_FPGM },
     { "criterion", "random", PRUNE_RANDOM },
-    { "granularity", "kernel", PRUNE_KERNEL }, { "granularity", "filter", PRUNE_FILTER }, { "granularity", "channel", PRUNE_CHANNEL },
+    { "granularity", "kernel", PRUNE_KERNEL }, { "granularity", "block4", PRUNE_BLOCK4 }, { "granularity", "filter", PRUNE_FILTER }, { "granularity", "channel", PRUNE_CHANNEL },
     { "weights", "0.5", 0.5 }, { "macs", ".25", 0.25 }, { "macs", "1", 1 }, { "round", "1", 1 }, { "round", "1024", 1024 },
 };
 
@@ -128,7 +128,7 @@ static const char *const bad[][2] = {
     { "end", "0" }, { "end", "-1" }, { "end", "1.5" }, { "end", "inf" }, { "end", "2147483648" },
     { "curve", "Log" }, { "curve", "exp" }, { "curve", "0" }, { "curve", "logs" }, { "curve", "lo" },
     { "scope", "lamp,erk" }, { "scope", "each" }, { "rule", "yes" }, { "rule", "shadow," }, { "order", "connected,convolutional" },
-    { "order", "connected" }, { "criterion", "l3" }, { "granularity", "filters" }, { "granularity", "block4" },
+    { "order", "connected" }, { "criterion", "l3" }, { "granularity", "filters" }, { "granularity", "block" }, { "granularity", "block8" },
     { "weights", "1.1" }, { "weights", "-0.1" }, { "macs", "half" }, { "macs", "50%" }, { "round", "0" }, { "round", "2.5" }, { "round", "1025" },
 };
 
@@ -433,7 +433,9 @@ static void granularity_decides_defaults(void **state)
     assert_int_equal(resolve("granularity=filter weights=.4", &s, fault, sizeof fault), PRUNE_OK);
     assert_true(fabs(prune_settings_removed(&s) - 0.6) < 1e-6);
     assert_int_equal(resolve("granularity=kernel criterion=l1", &s, fault, sizeof fault), PRUNE_OK);
-    assert_true(s.sparsity == 0.9F);
+    assert_int_equal(resolve("granularity=block4 criterion=l2 rule=shadow scope=erk order=convolutional,connected", &s, fault, sizeof fault), PRUNE_OK);
+    assert_int_equal(resolve("granularity=block4", &s, fault, sizeof fault), PRUNE_OK);
+    assert_true(s.sparsity == 0.9F && s.scope == PRUNE_LAMP && s.criterion == PRUNE_MAGNITUDE && s.rule == PRUNE_RESTORE);     /* as for weights */
 }
 
 static void an_option_overrides_the_cfg(void **state)
@@ -461,6 +463,7 @@ static void what_does_not_go_with_a_granularity(void **state)
     static const char *const cases[][2] = {
         { "macs=.5", "for granularity filter and channel" }, { "granularity=kernel round=8", "for granularity filter and channel" },
         { "criterion=l1", "criterion=l1 does not go with granularity=weight" }, { "granularity=kernel criterion=apoz", "must be magnitude, l1 or l2" },
+        { "granularity=block4 macs=.5", "for granularity filter and channel, not block4" }, { "granularity=block4 criterion=gamma", "must be magnitude, l1 or l2" },
         { "granularity=filter scope=lamp", "scope=lamp does not go with granularity=filter" }, { "granularity=channel scope=erk", "scope=erk" },
         { "granularity=filter criterion=magnitude", "criterion=magnitude is for weights" }, { "granularity=filter rule=shadow", "rule=shadow" },
         { "granularity=channel rule=gradient", "rule=gradient" }, { "granularity=filter order=convolutional,connected", "order=convolutional,connected" },
