@@ -208,13 +208,13 @@ static prune_tile_kernel *kernel_for(const struct prune_conv *conv, int th, int 
     return tiles[th / 2 * (PRUNE_TILE_MOST + 1) + tw];
 }
 
-/* All channels' sums of the units [first, end) over a tile. */
-static void sum_tile(const struct walk *walk, const float *input, int th, int tw, int first, int end)
+/* All channels' sums of the units [first, end) over a tile, into a group's sums of `columns` columns. */
+static void sum_tile(const struct walk *walk, const float *input, float *sums, int th, int tw, int columns, int first, int end)
 {
     const struct prune_conv *conv = walk->conv;
     size_t v = (size_t)conv->vector;
-    struct prune_tile tile = { .entries = conv->entries, .offsets = conv->offsets, .weights = conv->weights, .sums = walk->sums, .filter_0 = (uint32_t)first,
-                               .row_floats = (size_t)conv->shape.stride * (size_t)conv->plan.row * v };
+    struct prune_tile tile = { .entries = conv->entries, .offsets = conv->offsets, .weights = conv->weights, .sums = sums, .filter_0 = (uint32_t)first, .sums_row = (size_t)columns * v,
+                               .sums_plane = (size_t)(th * columns) * v, .row_floats = (size_t)conv->shape.stride * (size_t)conv->plan.row * v };
     prune_tile_kernel *kernel = kernel_for(conv, th, tw);
     for (int b = 0; b < conv->n_blocks; b++) {
         uint32_t run = run_from(conv, b, first);
@@ -229,36 +229,41 @@ static void sum_tile(const struct walk *walk, const float *input, int th, int tw
 /* Units that are summed before they are finished: with one block of channels so few that their sums stay in the L1 cache. */
 static int units_at_once(const struct prune_conv *conv, int units)
 {
-    int floats = unit_filters(conv) * conv->plan.tw * conv->plan.th * conv->vector;
+    int floats = unit_filters(conv) * conv->plan.tw * conv->plan.group * conv->plan.th * conv->vector;
     return conv->n_blocks > 1 ? units : larger(1, smaller(units, 4096 / floats));
 }
 
-static void run_tile(const struct walk *walk, int row, int column, int th, int tw)
+/* Tiles [first_tile, end_tile) of the rows [row, row + th). */
+static void run_group(const struct walk *walk, int row, int th, int first_tile, int end_tile, int tiles)
 {
     const struct prune_conv *conv = walk->conv;
     const struct prune_conv_shape *shape = &conv->shape;
     const struct prune_conv_plan *plan = &conv->plan;
-    int v = conv->vector, filters = unit_filters(conv), step = units_at_once(conv, walk->end_unit - walk->first_unit), groups = up(tw, v);
-    size_t plane = (size_t)shape->out_h * (size_t)shape->out_w, sums_plane = (size_t)(th * tw * v);
+    int first_column = first_tile * plan->bw / tiles, n_columns = end_tile * plan->bw / tiles - first_column;
+    int v = conv->vector, filters = unit_filters(conv), step = units_at_once(conv, walk->end_unit - walk->first_unit), vectors = up(n_columns, v);
+    size_t plane = (size_t)shape->out_h * (size_t)shape->out_w, sums_plane = (size_t)(th * n_columns * v);
     struct prune_lane_columns columns[4 * PRUNE_TILE_MOST];
     for (int y = 0; y < th; y++)
-        for (int g = 0; g < groups; g++) {
-            struct prune_lane_columns *to = &columns[y * groups + g];
-            *to = (struct prune_lane_columns){ .n = smaller(v, tw - g * v) };
+        for (int g = 0; g < vectors; g++) {
+            struct prune_lane_columns *to = &columns[y * vectors + g];
+            *to = (struct prune_lane_columns){ .n = smaller(v, n_columns - g * v) };
             for (int l = 0; l < v; l++) {
-                int out_y = walk->first_row + l / plan->gx * plan->bh + row + y, out_x = l % plan->gx * plan->bw + column + g * v;
+                int out_y = walk->first_row + l / plan->gx * plan->bh + row + y, out_x = l % plan->gx * plan->bw + first_column + g * v;
                 if (row + y >= plan->bh || out_y >= walk->end_row || out_x >= shape->out_w) continue;
                 to->from[l] = (ptrdiff_t)out_y * shape->out_w + out_x;
                 to->count[l] = (uint8_t)smaller(to->n, shape->out_w - out_x);
             }
         }
-    const float *input = walk->packed + ((size_t)row * (size_t)shape->stride * (size_t)plan->row + (size_t)column) * (size_t)v;
+    const float *input = walk->packed + (size_t)row * (size_t)shape->stride * (size_t)plan->row * (size_t)v;
     for (int u = walk->first_unit; u < walk->end_unit; u += step) {
         int end = smaller(u + step, walk->end_unit), first = u * filters, n = smaller(end * filters, shape->n) - first;
-        sum_tile(walk, input, th, tw, u, end);
+        for (int i = first_tile; i < end_tile; i++) {
+            int column = i * plan->bw / tiles;
+            sum_tile(walk, input + (size_t)column * (size_t)v, walk->sums + (column - first_column) * v, th, (i + 1) * plan->bw / tiles - column, n_columns, u, end);
+        }
         struct prune_finish finish = { conv->scale + first, conv->bias + first, conv->activation };
-        for (int i = 0; i < th * groups; i++)
-            conv->kernels->unpack(&columns[i], walk->sums + (size_t)((i / groups * tw + i % groups * v) * v), sums_plane, n, &finish, walk->out + (size_t)first * plane, plane);
+        for (int i = 0; i < th * vectors; i++)
+            conv->kernels->unpack(&columns[i], walk->sums + (size_t)((i / vectors * n_columns + i % vectors * v) * v), sums_plane, n, &finish, walk->out + (size_t)first * plane, plane);
     }
 }
 
@@ -275,10 +280,7 @@ static void run_lanes(const struct walk *walk)
             pack_rows(walk, packed, end);
             packed = end;
         }
-        for (int i = 0; i < tiles; i++) {
-            int column = i * plan->bw / tiles;
-            run_tile(walk, row, column, th, (i + 1) * plan->bw / tiles - column);
-        }
+        for (int i = 0; i < tiles; i += plan->group) run_group(walk, row, th, i, smaller(i + plan->group, tiles), tiles);
     }
 }
 
@@ -294,7 +296,7 @@ static void run_flat(const struct walk *walk)
         conv->kernels->pack_flat(walk->in + pixel, plane, pixels, shape->c, walk->packed, (size_t)plan->plane * (size_t)v);
         for (int u = walk->first_unit; u < walk->end_unit; u += step) {
             int end = smaller(u + step, walk->end_unit), first = u * filters, n = smaller(end * filters, shape->n) - first;
-            sum_tile(walk, walk->packed, 1, tw, u, end);
+            sum_tile(walk, walk->packed, walk->sums, 1, tw, tw, u, end);
             struct prune_finish finish = { conv->scale + first, conv->bias + first, conv->activation };
             conv->kernels->unpack_flat(walk->sums, (size_t)(tw * v), pixels, n, &finish, walk->out + (size_t)first * plane + pixel, plane);
         }

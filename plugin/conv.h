@@ -5,7 +5,7 @@
  * are neighbours. For 1 x 1 kernels without stride or pad a vector is V pixels in a row ("flat").
  *
  *   packed input      [channel][row][phase][column] of vectors      phase: column mod stride
- *   accumulators      [filter][tile row][tile column] of vectors
+ *   accumulators      [filter][tile row][column of the tiles of a group] of vectors
  *
  * A tile, th x tw vectors of outputs, stays in registers while the non-zero weights of one filter (form weight) or of four (form block4) pass: for each, one broadcast weight and one offset into the packed input.
  * Input channels go in blocks that, over one tile, fit into the L1 cache.
@@ -41,6 +41,7 @@ struct prune_conv_plan {
     int row;                    /* vectors in a packed row */
     int rows_in;                /* packed rows */
     int plane;                  /* vectors from channel to channel */
+    int group;                  /* tiles side by side whose sums are finished together: as many as make whole vectors in the output */
     size_t packed_floats, sums_floats;  /* scratch of a thread */
 };
 
@@ -80,7 +81,8 @@ struct prune_tile {
     const float *weights;
     const float *input;         /* the tile's first vector in the block's first channel */
     size_t row_floats;          /* from a row of outputs to the next, in the packed input */
-    float *sums;                /* [filter - filter_0][th][tw] */
+    float *sums;                /* [filter - filter_0][th][tw], with these distances in floats */
+    size_t sums_plane, sums_row;
     uint32_t filter_0;          /* in the unit of the runs */
 };
 

@@ -20,11 +20,11 @@ int prune_conv_is_flat(const struct prune_conv_shape *shape)
 
 void prune_conv_plan_finish(struct prune_conv_plan *plan, const struct prune_conv_shape *shape, int vector)
 {
-    int unit = plan->form == PRUNE_FORM_WEIGHT ? 1 : 4;
+    int unit = plan->form == PRUNE_FORM_WEIGHT ? 1 : 4, flat = prune_conv_is_flat(shape);
     plan->regions = larger(1, plan->regions);
     plan->parts = larger(1, plan->parts);
     plan->channels = larger(1, smaller(plan->channels, shape->c));
-    if (prune_conv_is_flat(shape)) {
+    if (flat) {
         int pixels = shape->out_h * shape->out_w;
         plan->gx = plan->gy = 0;
         plan->region_rows = up(up(pixels, plan->regions), vector) * vector;
@@ -47,7 +47,8 @@ void prune_conv_plan_finish(struct prune_conv_plan *plan, const struct prune_con
     }
     plan->plane = (plan->rows_in * plan->row) | 1;      /* an odd number of vectors: channels do not meet in the same cache sets */
     plan->packed_floats = (size_t)plan->plane * (size_t)shape->c * (size_t)vector;
-    size_t tile = (size_t)(unit * plan->th * plan->tw * vector), units = (size_t)up(up(shape->n, unit), plan->parts) + 1;
+    plan->group = flat ? 1 : smaller(up(plan->bw, plan->tw), up(vector, plan->tw));
+    size_t tile = (size_t)(unit * plan->th * plan->tw * plan->group * vector), units = (size_t)up(up(shape->n, unit), plan->parts) + 1;
     plan->sums_floats = plan->channels < shape->c ? tile * units : tile > 4096 ? tile : 4096;
 }
 
@@ -72,7 +73,8 @@ static double cost_of(const struct prune_conv_plan *plan, const struct prune_con
     double sums = runs * in_tile * unit * (blocks > 1 ? one ? .41 : .45 : one ? 1.6 : 1.3);
     double sum = positions * ((one ? .175 : .32) + in_tile * ((one ? .38 : .27 * 4) + (one ? .06 : .013) * (beyond_l1 < 0 ? 0 : beyond_l1 > 1 ? 1 : beyond_l1)));
     double packing = flat ? .05 * vectors * shape->c : 5 * vectors * shape->c * shape->stride * shape->stride;
-    double unpacking = 1.7 * vectors * unit * units * (flat ? 1 : (double)vector / smaller(vector, plan->tw));
+    int columns = smaller(plan->bw, plan->tw * plan->group);
+    double unpacking = 1.7 * vectors * unit * units * (flat ? 1 : (double)up(columns, vector) * vector / columns);
     return sums + sum + packing + unpacking;
 }
 

@@ -13,13 +13,15 @@ INLINE void tile_weight(const struct prune_tile *tile, const int th, const int t
 {
     const struct prune_conv_run *run = tile->runs;
     const char *input = (const char *)tile->input;
-    const size_t row = tile->row_floats;
+    const size_t row = tile->row_floats, sums_row = tile->sums_row;
     const int first = tile->first;
     for (size_t i = 0; i < tile->n_runs; i++, run++) {
-        float *sums = tile->sums + (size_t)(run->filter - tile->filter_0) * (size_t)(th * tw * V);
+        float *sums = tile->sums + (size_t)(run->filter - tile->filter_0) * tile->sums_plane;
         vec acc[PRUNE_TILE_MOST];
+#pragma GCC unroll 4
+        for (int y = 0; y < th; y++)
 #pragma GCC unroll 28
-        for (int r = 0; r < th * tw; r++) acc[r] = first ? v_zero() : v_load(sums + r * V);
+            for (int r = 0; r < tw; r++) acc[y * tw + r] = first ? v_zero() : v_load(sums + (size_t)y * sums_row + r * V);
         const struct prune_conv_entry *end = tile->entries + run[1].start;
         for (const struct prune_conv_entry *e = tile->entries + run->start; e < end; e++) {
             const float *x = (const float *)(const void *)(input + e->offset);
@@ -29,8 +31,10 @@ INLINE void tile_weight(const struct prune_tile *tile, const int th, const int t
 #pragma GCC unroll 28
                 for (int r = 0; r < tw; r++) acc[y * tw + r] = v_fma(w, v_load(x + (size_t)y * row + r * V), acc[y * tw + r]);
         }
+#pragma GCC unroll 4
+        for (int y = 0; y < th; y++)
 #pragma GCC unroll 28
-        for (int r = 0; r < th * tw; r++) v_store(sums + r * V, acc[r]);
+            for (int r = 0; r < tw; r++) v_store(sums + (size_t)y * sums_row + r * V, acc[y * tw + r]);
     }
 }
 
@@ -38,15 +42,17 @@ INLINE void tile_block4(const struct prune_tile *tile, const int th, const int t
 {
     const struct prune_conv_run *run = tile->runs;
     const char *input = (const char *)tile->input;
-    const size_t row = tile->row_floats;
+    const size_t row = tile->row_floats, sums_row = tile->sums_row;
     const int first = tile->first;
     for (size_t i = 0; i < tile->n_runs; i++, run++) {
-        float *sums = tile->sums + (size_t)(run->filter - tile->filter_0) * (size_t)(4 * th * tw * V);
+        float *sums = tile->sums + (size_t)(run->filter - tile->filter_0) * 4 * tile->sums_plane;
         vec acc[4][MOST_BLOCK4];
 #pragma GCC unroll 4
         for (int f = 0; f < 4; f++)
+#pragma GCC unroll 4
+            for (int y = 0; y < th; y++)
 #pragma GCC unroll 6
-            for (int r = 0; r < th * tw; r++) acc[f][r] = first ? v_zero() : v_load(sums + (f * th * tw + r) * V);
+                for (int r = 0; r < tw; r++) acc[f][y * tw + r] = first ? v_zero() : v_load(sums + (size_t)f * tile->sums_plane + (size_t)y * sums_row + r * V);
         for (size_t e = run->start; e < run[1].start; e++) {
             const float *x = (const float *)(const void *)(input + tile->offsets[e]), *w = tile->weights + 4 * e;
             vec inputs[MOST_BLOCK4];
@@ -67,8 +73,10 @@ INLINE void tile_block4(const struct prune_tile *tile, const int th, const int t
         }
 #pragma GCC unroll 4
         for (int f = 0; f < 4; f++)
+#pragma GCC unroll 4
+            for (int y = 0; y < th; y++)
 #pragma GCC unroll 6
-            for (int r = 0; r < th * tw; r++) v_store(sums + (f * th * tw + r) * V, acc[f][r]);
+                for (int r = 0; r < tw; r++) v_store(sums + (size_t)f * tile->sums_plane + (size_t)y * sums_row + r * V, acc[f][y * tw + r]);
     }
 }
 

@@ -142,7 +142,7 @@ static void work(void *context, int part, int parts)
 static int is_small(const struct prune_op *op)
 {
     if (op->kind == PRUNE_OP_CONV) return op->conv.plan.regions * op->conv.plan.parts == 1;
-    if (op->kind == PRUNE_OP_CONNECTED) return (size_t)op->connected.outputs * (size_t)op->connected.inputs < 1 << 14;
+    if (op->kind == PRUNE_OP_CONNECTED) return (op->connected.weights ? (size_t)op->connected.outputs * (size_t)op->connected.inputs * sizeof(float) : op->connected.bytes) < 1 << 18;
     return (op->inputs + op->outputs) * (size_t)op->batch < 1 << 15;
 }
 

@@ -49,15 +49,15 @@ static void measure(network *net, float *input, long repeat, struct bench_times 
     for (long i = 0; i < repeat; i++) forward_once(net, input, times, i == 0);
 }
 
-static void print_table(const network *net, const struct bench_times *own, const struct bench_times *engine)
+static void print_table(const network *net, const char **kinds, const struct bench_times *own, const struct bench_times *engine)
 {
     printf("layer %-14s %10s %10s %7s  %s\n", "", "darknet ms", "engine ms", "ratio", "why");
     for (int i = 0; i < net->n; i++)
-        printf("%5d %-14s %10.3f %10.3f %7.2f  %s\n", i, get_layer_string(net->layers[i].type), own->layers[i], engine->layers[i], own->layers[i] / engine->layers[i], prune_inference_reason(net, i));
+        printf("%5d %-14s %10.3f %10.3f %7.2f  %s\n", i, kinds[i], own->layers[i], engine->layers[i], own->layers[i] / engine->layers[i], prune_inference_reason(net, i));
     printf("%5s %-14s %10.3f %10.3f %7.2f  %d threads, %s\n", "", "all", own->whole, engine->whole, own->whole / engine->whole, prune_inference_threads(net), prune_inference_kernels(net));
 }
 
-static int print_json(const network *net, const struct bench_times *own, const struct bench_times *engine)
+static int print_json(const network *net, const char **kinds, const struct bench_times *own, const struct bench_times *engine)
 {
     cJSON *root = cJSON_CreateObject(), *layers = cJSON_AddArrayToObject(root, "layers");
     cJSON_AddNumberToObject(root, "threads", prune_inference_threads(net));
@@ -67,7 +67,7 @@ static int print_json(const network *net, const struct bench_times *own, const s
     for (int i = 0; i < net->n; i++) {
         cJSON *item = cJSON_CreateObject();
         cJSON_AddNumberToObject(item, "layer", i);
-        cJSON_AddStringToObject(item, "kind", get_layer_string(net->layers[i].type));
+        cJSON_AddStringToObject(item, "kind", kinds[i]);
         cJSON_AddNumberToObject(item, "darknet_ms", own->layers[i]);
         cJSON_AddNumberToObject(item, "engine_ms", engine->layers[i]);
         cJSON_AddStringToObject(item, "why", prune_inference_reason(net, i));
@@ -94,18 +94,23 @@ static int save_plans(const network *net, const char *weights)
     return code;
 }
 
-/* Darknet's own reader would stop the program in its own words, or read on. */
-static int check_files(const struct bench_options *options)
+/* The layers' names in the cfg; and the files are looked at, as Darknet's own reader would stop the program in its own words, or read on. */
+static int list_kinds(const struct bench_options *options, const char ***kinds)
 {
     struct prune_model model;
     int code = prune_model_open(&model, options->cfg, options->weights);
-    if (!code) prune_model_free(&model);
+    if (code) return code;
+    *kinds = malloc(((size_t)model.graph.n_nodes + 1) * sizeof **kinds);
+    if (!*kinds) code = prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    for (int i = 0; !code && i < model.graph.n_nodes; i++) (*kinds)[i] = prune_kind_name(model.graph.nodes[i].kind);
+    prune_model_free(&model);
     return code;
 }
 
 static int bench(const struct bench_options *options)
 {
-    int code = check_files(options);
+    const char **kinds;
+    int code = list_kinds(options, &kinds);
     if (code) return code;
     setenv("DARKNET_SPARSE", "0", 1);
     network *net = load_network((char *)options->cfg, (char *)options->weights, 0);
@@ -121,11 +126,12 @@ static int bench(const struct bench_options *options)
         prune_inference_loaded(net, options->weights);
         measure(net, input, options->repeat, &engine);
         if (!prune_inference_kernels(net)) code = prune_fail(PRUNE_ERR_UNSUPPORTED, "this machine has none of the engine's instruction sets (AVX-512, AVX2 with FMA, NEON), or DARKNET_CPU switches them off");
-        else if (options->json) code = print_json(net, &own, &engine);
-        else print_table(net, &own, &engine);
+        else if (options->json) code = print_json(net, kinds, &own, &engine);
+        else print_table(net, kinds, &own, &engine);
         if (!code && fflush(stdout)) code = prune_fail(PRUNE_ERR_IO, "cannot write the times: %s", strerror(errno));
         if (!code && options->save) code = save_plans(net, options->weights);
     }
+    free(kinds);
     free(input);
     free(own.layers);
     free(engine.layers);

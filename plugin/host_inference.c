@@ -17,6 +17,7 @@ typedef void forward_function(layer, network);
 struct prune_inference {
     struct prune_engine engine;
     int open, planned, off;
+    int all;                    /* it also takes networks that are not pruned */
     int n;                      /* layers */
     struct prune_op *ops;       /* n */
     forward_function **own;     /* n: Darknet's */
@@ -244,12 +245,9 @@ static int plan(network *net)
     return PRUNE_OK;
 }
 
-/* Environment: 0 the engine is off, 1 it also takes networks that are not pruned; else only pruned ones. */
 static int wanted(const network *net)
 {
-    const char *word = getenv("DARKNET_SPARSE");
-    if (word && !strcmp(word, "0")) return 0;
-    if (word && !strcmp(word, "1")) return 1;
+    if (net->engine->all) return 1;
     for (int i = 0; i < net->n; i++)
         if (is_sparse(&net->layers[i])) return 1;
     return 0;
@@ -312,6 +310,7 @@ void prune_take_options(int argc, char **argv)
     }
 }
 
+/* DARKNET_SPARSE: 0 the engine is off, 1 it also takes networks that are not pruned; else only pruned ones. */
 static void arm(network *net)
 {
     const char *word = getenv("DARKNET_SPARSE");
@@ -327,6 +326,7 @@ static void arm(network *net)
         inference->released = calloc((size_t)net->n, sizeof *inference->released);
     }
     if (!inference || !inference->ops || !inference->own || !inference->released) exit(-prune_fail(PRUNE_ERR_NOMEM, "out of memory"));
+    inference->all = word && !strcmp(word, "1");
     for (int i = 0; i < net->n; i++) inference->own[i] = net->layers[i].forward;
     net->engine = inference;
     net->layers[0].forward = engine_door;

@@ -5,31 +5,16 @@
 #ifndef PRUNE_KERNELS_H
 #define PRUNE_KERNELS_H
 
-#if __has_include("conv.h")
 #include "conv.h"
-#define HAVE_CONV
-#endif
-#if __has_include("connected.h")
 #include "connected.h"
-#define HAVE_CONNECTED
-#endif
-#if __has_include("layers.h")
 #include "layers.h"
-#define HAVE_LAYERS
-#endif
 
 struct prune_kernels {
     const char *name;           /* "avx512", "avx2", "neon" */
     int vector;                 /* floats in a vector */
-#ifdef HAVE_CONV
     struct prune_conv_kernels conv;
-#endif
-#ifdef HAVE_CONNECTED
     struct prune_connected_kernels connected;
-#endif
-#ifdef HAVE_LAYERS
     struct prune_layer_kernels layers;
-#endif
 };
 
 #if defined(__x86_64__)

@@ -8,12 +8,12 @@ all=$(ls plugin/*.c | grep -v /host_)
 kernels=$(ls plugin/{message,activation,threads}.c plugin/{kernels,conv,connected,layers}*.c)       # what kernels and their twins need: neither zlib nor cjson
 tests=$(ls tests/kernels/check*.c)
 
-# build <folder> <compiler> <flags> <sources> <what to link>: $SCRATCH/<folder>/program
+# build <folder> <compiler> <flags> <sources> <what to link>: $SCRATCH/<folder>/program. What is linked may be a source too: tests/kernels/threads.c, beside plugin/threads.c
 build() {
     local folder=$SCRATCH/$1 compiler=$2 options=$3 sources=$4 libraries=$5
     mkdir -p "$folder"
     # shellcheck disable=SC2086 # flags and file names are words
-    (cd "$folder" && printf "$ROOT/%s\n" $sources | xargs -P "$(nproc)" -n 1 "$compiler" $flags $options -I"$ROOT/plugin" -c && "$compiler" $options ./*.o $libraries -o program)
+    (cd "$folder" && printf "$ROOT/%s\n" $sources | xargs -P "$(nproc)" -n 1 "$compiler" $flags $options -I"$ROOT/plugin" -c && "$compiler" $flags $options -I"$ROOT/plugin" ./*.o $libraries -o program)
 }
 
 # forward <prefix> <command>: the program's own lines. A program that dies, or says nothing, is a failure.
@@ -55,10 +55,10 @@ check "the kernels compile under AddressSanitizer and UBSan" build sanitized "$C
 forward "sanitized" env ASAN_OPTIONS=detect_leaks=1 "$SCRATCH/sanitized/program"
 
 #### Threads
-wraps=-Wl,--wrap=pthread_create,--wrap=aligned_alloc
-check "the thread tests compile under ThreadSanitizer" build threads "$CC" "-O1 -fsanitize=thread" "$kernels tests/kernels/threads.c" "-lm -pthread $wraps"
+linked="$ROOT/tests/kernels/threads.c -Wl,--wrap=pthread_create,--wrap=aligned_alloc -lm -pthread"
+check "the thread tests compile under ThreadSanitizer" build threads "$CC" "-O1 -fsanitize=thread" "$kernels" "$linked"
 forward "ThreadSanitizer" env TSAN_OPTIONS=halt_on_error=0 "$SCRATCH/threads/program"
-check "the thread tests compile as they are" build threads-plain "$CC" -O2 "$kernels tests/kernels/threads.c" "-lm -pthread $wraps"
+check "the thread tests compile as they are" build threads-plain "$CC" -O2 "$kernels" "$linked"
 forward "threads" "$SCRATCH/threads-plain/program"
 
 #### NEON
