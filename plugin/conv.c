@@ -161,33 +161,44 @@ struct walk {
     int first_unit, end_unit;   /* filters, in units of one or four */
 };
 
-/* Packed rows [first, end) of the region. */
-static void pack_rows(const struct walk *walk, int first, int end)
+/* Columns ix, ix + 1 .. of row iy of the band that begins at the lanes' row `band`. */
+static struct prune_lane_columns columns_of(const struct walk *walk, int band, int iy, int ix, int n)
 {
+    const struct prune_conv_shape *shape = &walk->conv->shape;
+    const struct prune_conv_plan *plan = &walk->conv->plan;
+    struct prune_lane_columns columns = { .n = n };
+    int v = walk->conv->vector;
+    for (int j = 0; j < v; j++) {
+        int phase = (ix + j) % shape->stride;
+        columns.at[j] = j < n && phase < plan->phases ? iy * plan->row + phase * plan->phase_columns + (ix + j) / shape->stride : -1;
+    }
+    for (int l = 0; l < v; l++) {
+        int y = (walk->first_row + l / plan->gx * plan->bh + band) * shape->stride + iy - shape->pad;
+        int x = l % plan->gx * plan->bw * shape->stride - shape->pad + ix;
+        int skip = larger(0, -x), end = smaller(n, shape->w - x);
+        if (y < 0 || y >= shape->h || end <= skip) continue;
+        columns.from[l] = (ptrdiff_t)y * shape->w + x;
+        columns.skip[l] = (uint8_t)skip;
+        columns.count[l] = (uint8_t)(end - skip);
+    }
+    return columns;
+}
+
+/* Packed rows [first, end) of a band; several at a time, as memory likes neighbours. */
+static void pack_rows(const struct walk *walk, int band, int first, int end)
+{
+    enum { AT_ONCE = 32 };
     const struct prune_conv *conv = walk->conv;
     const struct prune_conv_shape *shape = &conv->shape;
-    const struct prune_conv_plan *plan = &conv->plan;
-    int v = conv->vector, width = (plan->bw - 1) * shape->stride + shape->size;
-    for (int iy = first; iy < end; iy++) {
-        if (iy % shape->stride >= shape->size) continue;        /* no kernel row meets it */
+    struct prune_lane_columns columns[AT_ONCE];
+    int v = conv->vector, width = (conv->plan.bw - 1) * shape->stride + shape->size, n = 0;
+    for (int iy = first; iy < end; iy++)
         for (int ix = 0; ix < width; ix += v) {
-            struct prune_lane_columns columns = { .n = smaller(v, width - ix) };
-            for (int j = 0; j < v; j++) {
-                int phase = (ix + j) % shape->stride;
-                columns.at[j] = j < columns.n && phase < plan->phases ? phase * plan->phase_columns + (ix + j) / shape->stride : -1;
-            }
-            for (int l = 0; l < v; l++) {
-                int y = (walk->first_row + l / plan->gx * plan->bh) * shape->stride + iy - shape->pad;
-                int x = l % plan->gx * plan->bw * shape->stride - shape->pad + ix;
-                int skip = larger(0, -x), beyond = smaller(columns.n, shape->w - x);
-                if (y < 0 || y >= shape->h || beyond <= skip) continue;
-                columns.from[l] = (ptrdiff_t)y * shape->w + x;
-                columns.skip[l] = (uint8_t)skip;
-                columns.count[l] = (uint8_t)(beyond - skip);
-            }
-            conv->kernels->pack(&columns, walk->in, (size_t)shape->h * (size_t)shape->w, shape->c, walk->packed + (size_t)iy * (size_t)plan->row * (size_t)v, (size_t)plan->plane * (size_t)v);
+            if (iy % shape->stride < shape->size) columns[n++] = columns_of(walk, band, iy, ix, smaller(v, width - ix));     /* else no row of the kernel meets it */
+            if (n < AT_ONCE && (iy + 1 < end || ix + v < width)) continue;
+            conv->kernels->pack(columns, n, walk->in, (size_t)shape->h * (size_t)shape->w, shape->c, walk->packed, (size_t)conv->plan.plane * (size_t)v);
+            n = 0;
         }
-    }
 }
 
 /* The first run of a block whose unit is not below `unit`. */
@@ -233,8 +244,8 @@ static int units_at_once(const struct prune_conv *conv, int units)
     return conv->n_blocks > 1 ? units : larger(1, smaller(units, 4096 / floats));
 }
 
-/* Tiles [first_tile, end_tile) of the rows [row, row + th). */
-static void run_group(const struct walk *walk, int row, int th, int first_tile, int end_tile, int tiles)
+/* Tiles [first_tile, end_tile) of the lanes' rows [row, row + th), whose input begins at row packed_row. */
+static void run_group(const struct walk *walk, int row, int packed_row, int th, int first_tile, int end_tile, int tiles)
 {
     const struct prune_conv *conv = walk->conv;
     const struct prune_conv_shape *shape = &conv->shape;
@@ -254,7 +265,7 @@ static void run_group(const struct walk *walk, int row, int th, int first_tile, 
                 to->count[l] = (uint8_t)smaller(to->n, shape->out_w - out_x);
             }
         }
-    const float *input = walk->packed + (size_t)row * (size_t)shape->stride * (size_t)plan->row * (size_t)v;
+    const float *input = walk->packed + (size_t)packed_row * (size_t)plan->row * (size_t)v;
     for (int u = walk->first_unit; u < walk->end_unit; u += step) {
         int end = smaller(u + step, walk->end_unit), first = u * filters, n = smaller(end * filters, shape->n) - first;
         for (int i = first_tile; i < end_tile; i++) {
@@ -267,20 +278,27 @@ static void run_group(const struct walk *walk, int row, int th, int first_tile, 
     }
 }
 
-/* Rows are packed once, right before the first tile that reads them. */
+/* The last rows of a band's input are the first ones of the next band's. */
+static void carry_rows(const struct walk *walk, int from, int rows)
+{
+    const struct prune_conv_plan *plan = &walk->conv->plan;
+    size_t row = (size_t)plan->row * (size_t)walk->conv->vector, plane = (size_t)plan->plane * (size_t)walk->conv->vector;
+    for (int c = 0; c < walk->conv->shape.c; c++) memmove(walk->packed + (size_t)c * plane, walk->packed + (size_t)c * plane + (size_t)from * row, (size_t)rows * row * sizeof(float));
+}
+
 static void run_lanes(const struct walk *walk)
 {
     const struct prune_conv_plan *plan = &walk->conv->plan;
     const struct prune_conv_shape *shape = &walk->conv->shape;
-    int tiles = up(plan->bw, plan->tw), packed = 0;
-    for (int row = 0, th; row < plan->bh; row += th) {
-        for (th = plan->th; th > plan->bh - row;) th /= 2;
-        int end = (row + th - 1) * shape->stride + shape->size;
-        if (packed < end) {
-            pack_rows(walk, packed, end);
-            packed = end;
+    int tiles = up(plan->bw, plan->tw), carried = larger(0, shape->size - shape->stride);
+    for (int band = 0; band < plan->bh; band += plan->band) {
+        int rows = smaller(plan->band, plan->bh - band);
+        if (band > 0 && carried) carry_rows(walk, plan->band * shape->stride, carried);
+        pack_rows(walk, band, band > 0 ? carried : 0, (rows - 1) * shape->stride + shape->size);
+        for (int row = 0, th; row < rows; row += th) {
+            for (th = plan->th; th > rows - row;) th /= 2;
+            for (int i = 0; i < tiles; i += plan->group) run_group(walk, band + row, row * shape->stride, th, i, smaller(i + plan->group, tiles), tiles);
         }
-        for (int i = 0; i < tiles; i += plan->group) run_group(walk, row, th, i, smaller(i + plan->group, tiles), tiles);
     }
 }
 

@@ -39,7 +39,8 @@ struct prune_conv_plan {
     int region_rows;            /* outputs; flat: pixels */
     int phases, phase_columns;  /* columns kept of each stride, vectors of each phase */
     int row;                    /* vectors in a packed row */
-    int rows_in;                /* packed rows */
+    int band;                   /* rows of outputs whose input is packed at a time, so that it stays in the L2 cache */
+    int rows_in;                /* packed rows of a band */
     int plane;                  /* vectors from channel to channel */
     int group;                  /* tiles side by side whose sums are finished together: as many as make whole vectors in the output */
     size_t packed_floats, sums_floats;  /* scratch of a thread */
@@ -91,7 +92,7 @@ struct prune_lane_columns {
     int n;                      /* columns */
     ptrdiff_t from[PRUNE_LANES_MOST];   /* of each lane's column 0 in a plane; may lie outside of it */
     uint8_t skip[PRUNE_LANES_MOST], count[PRUNE_LANES_MOST];    /* columns skip .. skip + count - 1 are there, the others are 0 (packing) or not written (unpacking: skip is 0) */
-    int at[PRUNE_LANES_MOST];   /* vector of each column in the row; negative: not kept */
+    int at[PRUNE_LANES_MOST];   /* vector of each column in the packed plane; negative: not kept */
 };
 
 typedef void prune_tile_kernel(const struct prune_tile *tile);
@@ -105,8 +106,8 @@ struct prune_conv_kernels {
     int most_weight, most_block4;       /* vectors in a tile */
     prune_tile_kernel *const *weight;   /* [th: 1, 2, 4 -> 0, 1, 2][tw] at index * (PRUNE_TILE_MOST + 1) + tw; NULL where there is none */
     prune_tile_kernel *const *block4;
-    /* in: plane (floats) from channel to channel; packed: floats from channel to channel */
-    void (*pack)(const struct prune_lane_columns *columns, const float *in, size_t plane, int channels, float *packed, size_t packed_plane);
+    /* n columns of each channel. in: plane (floats) from channel to channel; packed: floats from channel to channel */
+    void (*pack)(const struct prune_lane_columns *columns, int n, const float *in, size_t plane, int channels, float *packed, size_t packed_plane);
     void (*pack_flat)(const float *in, size_t plane, int pixels, int channels, float *packed, size_t packed_plane);
     /* sums: floats from filter to filter */
     void (*unpack)(const struct prune_lane_columns *columns, const float *sums, size_t sums_plane, int filters, const struct prune_finish *finish, float *out, size_t plane);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { L1_BYTES = 32 << 10 };
+enum { L1_BYTES = 32 << 10, L2_BYTES = 1 << 20, LEAST_BAND = 4 };
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 static int larger(int a, int b) { return a > b ? a : b; }
@@ -33,7 +33,7 @@ void prune_conv_plan_finish(struct prune_conv_plan *plan, const struct prune_con
         plan->bh = up(plan->region_rows / vector, plan->bw);
         plan->phases = 1;
         plan->phase_columns = plan->row = plan->bw;
-        plan->rows_in = 1;
+        plan->band = plan->rows_in = 1;
     } else {
         plan->region_rows = up(shape->out_h, plan->regions);
         plan->bw = up(shape->out_w, plan->gx);
@@ -43,7 +43,9 @@ void prune_conv_plan_finish(struct prune_conv_plan *plan, const struct prune_con
         plan->phases = smaller(shape->size, shape->stride);
         plan->phase_columns = plan->bw + (shape->size - 1) / shape->stride;
         plan->row = plan->phases * plan->phase_columns;
-        plan->rows_in = (plan->bh - 1) * shape->stride + shape->size;
+        int row_bytes = plan->row * shape->stride * shape->c * vector * (int)sizeof(float);
+        plan->band = smaller(plan->bh, larger(up(LEAST_BAND, plan->th), L2_BYTES / row_bytes / plan->th) * plan->th);
+        plan->rows_in = (plan->band - 1) * shape->stride + shape->size;
     }
     plan->plane = (plan->rows_in * plan->row) | 1;      /* an odd number of vectors: channels do not meet in the same cache sets */
     plan->packed_floats = (size_t)plan->plane * (size_t)shape->c * (size_t)vector;

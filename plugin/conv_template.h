@@ -107,21 +107,25 @@ static prune_tile_kernel *const block4_tiles[3 * (PRUNE_TILE_MOST + 1)] = { BLOC
 
 /* -------------------------------------------------------------------------------------------- into lanes and back -- */
 
-static TARGET void pack(const struct prune_lane_columns *columns, const float *in, size_t plane, int channels, float *packed, size_t packed_plane)
+INLINE void pack_columns(const struct prune_lane_columns *columns, const float *in, float *packed)
 {
-    for (int c = 0; c < channels; c++, in += plane, packed += packed_plane) {
-        vec r[V];
+    vec r[V];
 #pragma GCC unroll 16
-        for (int l = 0; l < V; l++) {
-            int count = columns->count[l];
-            const float *from = (const float *)((uintptr_t)in + (uintptr_t)columns->from[l] * sizeof(float));
-            r[l] = count == V ? v_loadu(from) : count ? v_load_part(from, columns->skip[l], count) : v_zero();
-        }
-        v_transpose(r);
-#pragma GCC unroll 16
-        for (int j = 0; j < V; j++)
-            if (columns->at[j] >= 0) v_store(packed + columns->at[j] * V, r[j]);
+    for (int l = 0; l < V; l++) {
+        int count = columns->count[l];
+        const float *from = (const float *)((uintptr_t)in + (uintptr_t)columns->from[l] * sizeof(float));
+        r[l] = count == V ? v_loadu(from) : count ? v_load_part(from, columns->skip[l], count) : v_zero();
     }
+    v_transpose(r);
+#pragma GCC unroll 16
+    for (int j = 0; j < V; j++)
+        if (columns->at[j] >= 0) v_store(packed + columns->at[j] * V, r[j]);
+}
+
+static TARGET void pack(const struct prune_lane_columns *columns, int n, const float *in, size_t plane, int channels, float *packed, size_t packed_plane)
+{
+    for (int c = 0; c < channels; c++, in += plane, packed += packed_plane)
+        for (int i = 0; i < n; i++) pack_columns(&columns[i], in, packed);
 }
 
 static TARGET void pack_flat(const float *in, size_t plane, int pixels, int channels, float *packed, size_t packed_plane)
