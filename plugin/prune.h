@@ -5,6 +5,7 @@
  *   channels: -> criteria -> budget -> silence -> constants -> compaction
  *   weights:  -> quantisation -> packed weights
  *   -> data -> report
+ *   weights:  -> predictions: engine.h, which plans and runs layers by the kernels of conv.h, connected.h and layers.h
  *
  * Nothing here knows darknet.h: the core works on plain arrays, cfg text and weight files, so that every part can be
  * tested alone. Only the files named host_*.c see Darknet's own structures.

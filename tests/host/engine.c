@@ -1,6 +1,6 @@
 /* engine.c - the engine in Darknet's forward pass against Darknet's own: outputs of all layers, detections, training and saving afterwards, two networks at once
  *
- * engine outputs <cfg> <weights> <temporary>         a line for each sparsity: "<what> <largest difference of a layer by its largest output> <layer>"
+ * engine outputs <cfg> <weights> <temporary> [few]   a line for each sparsity: "<what> <largest difference of a layer by its largest output> <layer>"; few: dense and 90 % alone
  * engine boxes <cfg> <weights> <image> <temporary>   the same of the detections' boxes and probabilities at 90 % zeros, before any threshold
  * engine bits <cfg> <weights>                        the outputs' bits, and how many layers the engine computes
  * engine train <cfg> <weights> <saved> [predict]     predicts first, with `predict`; trains two batches; saves
@@ -75,10 +75,11 @@ static double compare(const network *own, const network *engine, int *layer_inde
     return worst;
 }
 
-static int outputs(const char *cfg, const char *weights, const char *temporary)
+static int outputs(const char *cfg, const char *weights, const char *temporary, int few)
 {
     static const struct { double sparsity; int in_fours; const char *name; } cases[] = { { 0, 0, "dense" }, { .5, 0, "50%" }, { .9, 0, "90%" }, { .9, 1, "90%-in-fours" }, { .99, 0, "99%" } };
     for (int c = 0; c < 5; c++) {
+        if (few && c != 0 && c != 2) continue;
         network *own = load(cfg, weights, "0");
         make_sparse(own, cases[c].sparsity, cases[c].in_fours);
         save_weights(own, (char *)temporary);
@@ -215,7 +216,7 @@ static int both(const char *cfg, const char *weights)
 int main(int argc, char **argv)
 {
     const char *verb = argc > 3 ? argv[1] : "";
-    if (!strcmp(verb, "outputs") && argc == 5) return outputs(argv[2], argv[3], argv[4]);
+    if (!strcmp(verb, "outputs") && argc > 4) return outputs(argv[2], argv[3], argv[4], argc > 5);
     if (!strcmp(verb, "boxes") && argc == 6) return boxes(argv[2], argv[3], argv[4], argv[5]);
     if (!strcmp(verb, "bits")) return bits(argv[2], argv[3]);
     if (!strcmp(verb, "train") && argc > 4) return train_or_save(argv[2], argv[3], argv[4], argc > 5, 2);
