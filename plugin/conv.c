@@ -237,11 +237,11 @@ static void sum_tile(const struct walk *walk, const float *input, float *sums, i
     }
 }
 
-/* Units that are summed before they are finished: with one block of channels so few that their sums stay in the L1 cache. */
+/* Units that are summed before they are finished: with one block of channels so few that their sums stay near. */
 static int units_at_once(const struct prune_conv *conv, int units)
 {
     int floats = unit_filters(conv) * conv->plan.tw * conv->plan.group * conv->plan.th * conv->vector;
-    return conv->n_blocks > 1 ? units : larger(1, smaller(units, 4096 / floats));
+    return conv->n_blocks > 1 ? units : larger(1, smaller(units, PRUNE_SUMS_FLOATS / floats));
 }
 
 /* Tiles [first_tile, end_tile) of the lanes' rows [row, row + th), whose input begins at row packed_row. */
@@ -257,7 +257,7 @@ static void run_group(const struct walk *walk, int row, int packed_row, int th, 
     for (int y = 0; y < th; y++)
         for (int g = 0; g < vectors; g++) {
             struct prune_lane_columns *to = &columns[y * vectors + g];
-            *to = (struct prune_lane_columns){ .n = smaller(v, n_columns - g * v) };
+            *to = (struct prune_lane_columns){ .n = smaller(v, n_columns - g * v), .at[0] = y * n_columns + g * v };
             for (int l = 0; l < v; l++) {
                 int out_y = walk->first_row + l / plan->gx * plan->bh + row + y, out_x = l % plan->gx * plan->bw + first_column + g * v;
                 if (row + y >= plan->bh || out_y >= walk->end_row || out_x >= shape->out_w) continue;
@@ -273,8 +273,7 @@ static void run_group(const struct walk *walk, int row, int packed_row, int th, 
             sum_tile(walk, input + (size_t)column * (size_t)v, walk->sums + (column - first_column) * v, th, (i + 1) * plan->bw / tiles - column, n_columns, u, end);
         }
         struct prune_finish finish = { conv->scale + first, conv->bias + first, conv->activation };
-        for (int i = 0; i < th * vectors; i++)
-            conv->kernels->unpack(&columns[i], walk->sums + (size_t)((i / vectors * n_columns + i % vectors * v) * v), sums_plane, n, &finish, walk->out + (size_t)first * plane, plane);
+        conv->kernels->unpack(columns, th * vectors, walk->sums, sums_plane, n, &finish, walk->out + (size_t)first * plane, plane);
     }
 }
 

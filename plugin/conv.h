@@ -18,7 +18,7 @@
 
 #include "prune.h"
 
-enum { PRUNE_LANES_MOST = 16, PRUNE_TILE_MOST = 28 };
+enum { PRUNE_LANES_MOST = 16, PRUNE_TILE_MOST = 28, PRUNE_SUMS_FLOATS = 16 << 10 };
 
 struct prune_conv_shape {
     int c, h, w;                /* input (c, h, w) */
@@ -92,7 +92,7 @@ struct prune_lane_columns {
     int n;                      /* columns */
     ptrdiff_t from[PRUNE_LANES_MOST];   /* of each lane's column 0 in a plane; may lie outside of it */
     uint8_t skip[PRUNE_LANES_MOST], count[PRUNE_LANES_MOST];    /* columns skip .. skip + count - 1 are there, the others are 0 (packing) or not written (unpacking: skip is 0) */
-    int at[PRUNE_LANES_MOST];   /* vector of each column in the packed plane; negative: not kept */
+    int at[PRUNE_LANES_MOST];   /* vector of each column in the packed plane; negative: not kept. Unpacking: at[0] is the vector of the first one in the sums */
 };
 
 typedef void prune_tile_kernel(const struct prune_tile *tile);
@@ -109,8 +109,8 @@ struct prune_conv_kernels {
     /* n columns of each channel. in: plane (floats) from channel to channel; packed: floats from channel to channel */
     void (*pack)(const struct prune_lane_columns *columns, int n, const float *in, size_t plane, int channels, float *packed, size_t packed_plane);
     void (*pack_flat)(const float *in, size_t plane, int pixels, int channels, float *packed, size_t packed_plane);
-    /* sums: floats from filter to filter */
-    void (*unpack)(const struct prune_lane_columns *columns, const float *sums, size_t sums_plane, int filters, const struct prune_finish *finish, float *out, size_t plane);
+    /* n columns of each filter. sums: floats from filter to filter */
+    void (*unpack)(const struct prune_lane_columns *columns, int n, const float *sums, size_t sums_plane, int filters, const struct prune_finish *finish, float *out, size_t plane);
     void (*unpack_flat)(const float *sums, size_t sums_plane, int pixels, int filters, const struct prune_finish *finish, float *out, size_t plane);
 };
 

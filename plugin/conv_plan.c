@@ -51,7 +51,7 @@ void prune_conv_plan_finish(struct prune_conv_plan *plan, const struct prune_con
     plan->packed_floats = (size_t)plan->plane * (size_t)shape->c * (size_t)vector;
     plan->group = flat ? 1 : smaller(up(plan->bw, plan->tw), up(vector, plan->tw));
     size_t tile = (size_t)(unit * plan->th * plan->tw * plan->group * vector), units = (size_t)up(up(shape->n, unit), plan->parts) + 1;
-    plan->sums_floats = plan->channels < shape->c ? tile * units : tile > 4096 ? tile : 4096;
+    plan->sums_floats = plan->channels < shape->c ? tile * units : tile > PRUNE_SUMS_FLOATS ? tile : PRUNE_SUMS_FLOATS;
 }
 
 /* Bytes of one channel that a tile reads. */

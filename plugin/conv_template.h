@@ -137,20 +137,26 @@ static TARGET void pack_flat(const float *in, size_t plane, int pixels, int chan
     }
 }
 
-INLINE void unpack_lanes(const struct prune_lane_columns *columns, const float *sums, size_t sums_plane, int filters, const struct prune_finish *finish, float *out, size_t plane,
+INLINE void unpack_columns(const struct prune_lane_columns *columns, const float *sums, vec scale, vec bias, float *out, enum prune_activation activation)
+{
+    vec r[V];
+#pragma GCC unroll 16
+    for (int j = 0; j < V; j++) r[j] = j < columns->n ? v_activate(v_fma(v_load(sums + j * V), scale, bias), activation) : v_zero();
+    v_transpose(r);
+#pragma GCC unroll 16
+    for (int l = 0; l < V; l++) {
+        int count = columns->count[l];
+        if (count == V) v_storeu(out + columns->from[l], r[l]);
+        else if (count) v_store_n(out + columns->from[l], r[l], count);
+    }
+}
+
+INLINE void unpack_lanes(const struct prune_lane_columns *columns, int n, const float *sums, size_t sums_plane, int filters, const struct prune_finish *finish, float *out, size_t plane,
                          enum prune_activation activation)
 {
     for (int f = 0; f < filters; f++, sums += sums_plane, out += plane) {
-        vec scale = v_set1(finish->scale[f]), bias = v_set1(finish->bias[f]), r[V];
-#pragma GCC unroll 16
-        for (int j = 0; j < V; j++) r[j] = j < columns->n ? v_activate(v_fma(v_load(sums + j * V), scale, bias), activation) : v_zero();
-        v_transpose(r);
-#pragma GCC unroll 16
-        for (int l = 0; l < V; l++) {
-            int count = columns->count[l];
-            if (count == V) v_storeu(out + columns->from[l], r[l]);
-            else if (count) v_store_n(out + columns->from[l], r[l], count);
-        }
+        vec scale = v_set1(finish->scale[f]), bias = v_set1(finish->bias[f]);
+        for (int i = 0; i < n; i++) unpack_columns(&columns[i], sums + columns[i].at[0] * V, scale, bias, out, activation);
     }
 }
 
@@ -174,9 +180,9 @@ INLINE void unpack_pixels(const float *sums, size_t sums_plane, int pixels, int 
     default: call(PRUNE_LINEAR_ACTIVATION); \
     }
 
-static TARGET void unpack(const struct prune_lane_columns *columns, const float *sums, size_t sums_plane, int filters, const struct prune_finish *finish, float *out, size_t plane)
+static TARGET void unpack(const struct prune_lane_columns *columns, int n, const float *sums, size_t sums_plane, int filters, const struct prune_finish *finish, float *out, size_t plane)
 {
-#define CALL(activation) unpack_lanes(columns, sums, sums_plane, filters, finish, out, plane, activation)
+#define CALL(activation) unpack_lanes(columns, n, sums, sums_plane, filters, finish, out, plane, activation)
     FOR_ACTIVATION(CALL)
 #undef CALL
 }
