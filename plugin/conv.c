@@ -20,7 +20,7 @@ static uint32_t offset_of(const struct prune_conv *conv, int c, int ky, int kx)
 {
     const struct prune_conv_plan *plan = &conv->plan;
     int vectors = c * plan->plane + ky * plan->row + kx % conv->shape.stride * plan->phase_columns + kx / conv->shape.stride;
-    return (uint32_t)vectors * (uint32_t)conv->vector * (uint32_t)sizeof(float);
+    return (uint32_t)vectors * (uint32_t)conv->kernels->vector * (uint32_t)sizeof(float);
 }
 
 /* Index into the weights of filter n at absolute channel c, ky = kx = 0; negative if they are of different groups or there is no such filter. */
@@ -84,13 +84,13 @@ static void compress(struct prune_conv *conv, const float *weights, int fill, si
     *n_entries = entries;
 }
 
-int prune_conv_make(struct prune_conv *conv, const struct prune_conv_shape *shape, const struct prune_conv_plan *plan, const struct prune_conv_kernels *kernels, int vector, const float *weights,
-                    const float *scale, const float *bias, enum prune_activation activation)
+int prune_conv_make(struct prune_conv *conv, const struct prune_conv_shape *shape, const struct prune_conv_plan *plan, const struct prune_conv_kernels *kernels,
+                    const struct prune_numbers *numbers)
 {
-    *conv = (struct prune_conv){ .shape = *shape, .plan = *plan, .kernels = kernels, .vector = vector, .activation = activation };
+    *conv = (struct prune_conv){ .shape = *shape, .plan = *plan, .kernels = kernels, .activation = numbers->activation };
     size_t n_runs, n_filters = (size_t)shape->n;
     conv->n_blocks = up(shape->c, plan->channels);
-    compress(conv, weights, 0, &n_runs, &conv->n_entries);
+    compress(conv, numbers->weights, 0, &n_runs, &conv->n_entries);
     if (conv->n_entries > UINT32_MAX / 2) return prune_fail(PRUNE_ERR_UNSUPPORTED, "a convolution of %zu weights is too large", conv->n_entries);
     conv->block_starts = malloc(((size_t)conv->n_blocks + 1) * sizeof *conv->block_starts);
     conv->runs = malloc((n_runs + 1) * sizeof *conv->runs);
@@ -105,10 +105,10 @@ int prune_conv_make(struct prune_conv *conv, const struct prune_conv_shape *shap
         prune_conv_free(conv);
         return prune_fail(PRUNE_ERR_NOMEM, "out of memory for a convolution's non-zero weights");
     }
-    compress(conv, weights, 1, &n_runs, &conv->n_entries);
+    compress(conv, numbers->weights, 1, &n_runs, &conv->n_entries);
     for (size_t i = 0; i < n_filters; i++) {
-        conv->scale[i] = scale ? scale[i] : 1;
-        conv->bias[i] = bias[i];
+        conv->scale[i] = numbers->scale ? numbers->scale[i] : 1;
+        conv->bias[i] = numbers->bias[i];
     }
     return PRUNE_OK;
 }
@@ -125,12 +125,6 @@ void prune_conv_free(struct prune_conv *conv)
     memset(conv, 0, sizeof *conv);
 }
 
-size_t prune_conv_bytes(const struct prune_conv *conv)
-{
-    size_t entry = conv->entries ? sizeof *conv->entries : sizeof *conv->offsets + 4 * sizeof *conv->weights;
-    return conv->n_entries * entry + (size_t)conv->block_starts[conv->n_blocks] * sizeof *conv->runs + 2 * (size_t)conv->shape.n * sizeof(float);
-}
-
 void prune_conv_restore(const struct prune_conv *conv, float *weights)
 {
     const struct prune_conv_shape *shape = &conv->shape;
@@ -139,7 +133,7 @@ void prune_conv_restore(const struct prune_conv *conv, float *weights)
     for (int b = 0; b < conv->n_blocks; b++)
         for (uint32_t i = conv->block_starts[b]; i < conv->block_starts[b + 1]; i++)
             for (uint32_t e = conv->runs[i].start; e < conv->runs[i + 1].start; e++) {
-                int vectors = (int)((conv->entries ? conv->entries[e].offset : conv->offsets[e]) / ((uint32_t)conv->vector * sizeof(float)));
+                int vectors = (int)((conv->entries ? conv->entries[e].offset : conv->offsets[e]) / ((uint32_t)conv->kernels->vector * sizeof(float)));
                 int c = vectors / conv->plan.plane, in_plane = vectors % conv->plan.plane;
                 int ky = in_plane / conv->plan.row, in_row = in_plane % conv->plan.row;
                 int kx = in_row / conv->plan.phase_columns + in_row % conv->plan.phase_columns * shape->stride;
@@ -167,7 +161,7 @@ static struct prune_lane_columns columns_of(const struct walk *walk, int band, i
     const struct prune_conv_shape *shape = &walk->conv->shape;
     const struct prune_conv_plan *plan = &walk->conv->plan;
     struct prune_lane_columns columns = { .n = n };
-    int v = walk->conv->vector;
+    int v = walk->conv->kernels->vector;
     for (int j = 0; j < v; j++) {
         int phase = (ix + j) % shape->stride;
         columns.at[j] = j < n && phase < plan->phases ? iy * plan->row + phase * plan->phase_columns + (ix + j) / shape->stride : -1;
@@ -191,7 +185,7 @@ static void pack_rows(const struct walk *walk, int band, int first, int end)
     const struct prune_conv *conv = walk->conv;
     const struct prune_conv_shape *shape = &conv->shape;
     struct prune_lane_columns columns[AT_ONCE];
-    int v = conv->vector, width = (conv->plan.bw - 1) * shape->stride + shape->size, n = 0;
+    int v = conv->kernels->vector, width = (conv->plan.bw - 1) * shape->stride + shape->size, n = 0;
     for (int iy = first; iy < end; iy++)
         for (int ix = 0; ix < width; ix += v) {
             if (iy % shape->stride < shape->size) columns[n++] = columns_of(walk, band, iy, ix, smaller(v, width - ix));     /* else no row of the kernel meets it */
@@ -223,7 +217,7 @@ static prune_tile_kernel *kernel_for(const struct prune_conv *conv, int th, int 
 static void sum_tile(const struct walk *walk, const float *input, float *sums, int th, int tw, int columns, int first, int end)
 {
     const struct prune_conv *conv = walk->conv;
-    size_t v = (size_t)conv->vector;
+    size_t v = (size_t)conv->kernels->vector;
     struct prune_tile tile = { .entries = conv->entries, .offsets = conv->offsets, .weights = conv->weights, .sums = sums, .filter_0 = (uint32_t)first, .sums_row = (size_t)columns * v,
                                .sums_plane = (size_t)(th * columns) * v, .row_floats = (size_t)conv->shape.stride * (size_t)conv->plan.row * v };
     prune_tile_kernel *kernel = kernel_for(conv, th, tw);
@@ -240,7 +234,7 @@ static void sum_tile(const struct walk *walk, const float *input, float *sums, i
 /* Units that are summed before they are finished: with one block of channels so few that their sums stay near. */
 static int units_at_once(const struct prune_conv *conv, int units)
 {
-    int floats = unit_filters(conv) * conv->plan.tw * conv->plan.group * conv->plan.th * conv->vector;
+    int floats = unit_filters(conv) * conv->plan.tw * conv->plan.group * conv->plan.th * conv->kernels->vector;
     return conv->n_blocks > 1 ? units : larger(1, smaller(units, PRUNE_SUMS_FLOATS / floats));
 }
 
@@ -251,7 +245,7 @@ static void run_group(const struct walk *walk, int row, int packed_row, int th, 
     const struct prune_conv_shape *shape = &conv->shape;
     const struct prune_conv_plan *plan = &conv->plan;
     int first_column = first_tile * plan->bw / tiles, n_columns = end_tile * plan->bw / tiles - first_column;
-    int v = conv->vector, filters = unit_filters(conv), step = units_at_once(conv, walk->end_unit - walk->first_unit), vectors = up(n_columns, v);
+    int v = conv->kernels->vector, filters = unit_filters(conv), step = units_at_once(conv, walk->end_unit - walk->first_unit), vectors = up(n_columns, v);
     size_t plane = (size_t)shape->out_h * (size_t)shape->out_w, sums_plane = (size_t)(th * n_columns * v);
     struct prune_lane_columns columns[4 * PRUNE_TILE_MOST];
     for (int y = 0; y < th; y++)
@@ -281,7 +275,7 @@ static void run_group(const struct walk *walk, int row, int packed_row, int th, 
 static void carry_rows(const struct walk *walk, int from, int rows)
 {
     const struct prune_conv_plan *plan = &walk->conv->plan;
-    size_t row = (size_t)plan->row * (size_t)walk->conv->vector, plane = (size_t)plan->plane * (size_t)walk->conv->vector;
+    size_t row = (size_t)plan->row * (size_t)walk->conv->kernels->vector, plane = (size_t)plan->plane * (size_t)walk->conv->kernels->vector;
     for (int c = 0; c < walk->conv->shape.c; c++) memmove(walk->packed + (size_t)c * plane, walk->packed + (size_t)c * plane + (size_t)from * row, (size_t)rows * row * sizeof(float));
 }
 
@@ -306,7 +300,7 @@ static void run_flat(const struct walk *walk)
     const struct prune_conv *conv = walk->conv;
     const struct prune_conv_shape *shape = &conv->shape;
     const struct prune_conv_plan *plan = &conv->plan;
-    int v = conv->vector, filters = unit_filters(conv), step = units_at_once(conv, walk->end_unit - walk->first_unit);
+    int v = conv->kernels->vector, filters = unit_filters(conv), step = units_at_once(conv, walk->end_unit - walk->first_unit);
     size_t plane = (size_t)shape->h * (size_t)shape->w;
     for (int pixel = walk->first_row; pixel < walk->end_row; pixel += plan->tw * v) {
         int pixels = smaller(plan->tw * v, walk->end_row - pixel), tw = up(pixels, v);

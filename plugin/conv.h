@@ -1,17 +1,18 @@
 /* conv.h - convolution by direct sums over non-zero weights, without im2col
  *
- * The plane of outputs is cut into V blocks (V: floats in a vector), gx across and gy down, and lane l of every vector belongs to block l: the vector at (y, x) holds the pixels (y, x) of all blocks. Input is
- * packed the same way, each block with its border of neighbours, so that a shift in y or x is another vector and no load ever crosses a line. Columns of a stride s are kept in s runs: those that lie s apart
- * are neighbours. For 1 x 1 kernels without stride or pad a vector is V pixels in a row ("flat").
+ * The plane of outputs is cut into V blocks (V: floats in a vector), gx across and gy down, and lane l of every vector belongs to block l: the vector at (y, x) holds the
+ * pixels (y, x) of all blocks. Input is packed the same way, each block with its border of neighbours, so that a shift in y or x is another vector and no load ever crosses a
+ * line. Columns of a stride s are kept in s runs: those that lie s apart are neighbours. For 1 x 1 kernels without stride or pad a vector is V pixels in a row ("flat").
  *
  *   packed input      [channel][row][phase][column] of vectors      phase: column mod stride
  *   accumulators      [filter][tile row][column of the tiles of a group] of vectors
  *
- * A tile, th x tw vectors of outputs, stays in registers while the non-zero weights of one filter (form weight) or of four (form block4) pass: for each, one broadcast weight and one offset into the packed input.
+ * A tile, th x tw vectors of outputs, stays in registers while the non-zero weights of one filter (form weight) or of four (form block4) pass: for each, one broadcast weight
+ * and one offset into the packed input.
  * Input channels go in blocks that, over one tile, fit into the L1 cache.
  *
- * The sum of an output is acc = 0; acc = fma(w, x, acc) over its weights in the order (c, ky, kx); then fma(acc, scale, bias) and the activation. Neither tiles nor blocks nor threads change that order, so all plans and
- * all instruction sets give the same bits for finite input.
+ * The sum of an output is acc = 0; acc = fma(w, x, acc) over its weights in the order (c, ky, kx); then fma(acc, scale, bias) and the activation. Neither tiles nor blocks nor
+ * threads change that order, so all plans and all instruction sets give the same bits for finite input.
  */
 #ifndef CONV_H
 #define CONV_H
@@ -27,6 +28,12 @@ struct prune_conv_shape {
 };
 
 enum prune_form { PRUNE_FORM_DENSE, PRUNE_FORM_WEIGHT, PRUNE_FORM_BLOCK4 };     /* a dense convolution is one of form block4 */
+
+struct prune_numbers {          /* of a layer: f(scale * sum + bias) for each output channel */
+    const float *weights;
+    const float *scale, *bias;  /* scale NULL: 1 */
+    enum prune_activation activation;   /* a fused one */
+};
 
 struct prune_conv_plan {
     enum prune_form form;
@@ -60,7 +67,6 @@ struct prune_conv {
     struct prune_conv_shape shape;
     struct prune_conv_plan plan;
     const struct prune_conv_kernels *kernels;
-    int vector;
     int n_blocks;
     uint32_t *block_starts;     /* n_blocks + 1: first run */
     struct prune_conv_run *runs;        /* and one more that ends the last; ascending filters in a block; every filter has a run in block 0 */
@@ -103,6 +109,7 @@ struct prune_finish {           /* the last pass over sums */
 };
 
 struct prune_conv_kernels {
+    int vector;                 /* V */
     int most_weight, most_block4;       /* vectors in a tile */
     prune_tile_kernel *const *weight;   /* [th: 1, 2, 4 -> 0, 1, 2][tw] at index * (PRUNE_TILE_MOST + 1) + tw; NULL where there is none */
     prune_tile_kernel *const *block4;
@@ -120,13 +127,13 @@ void prune_conv_plan_finish(struct prune_conv_plan *plan, const struct prune_con
 int prune_conv_is_flat(const struct prune_conv_shape *shape);
 
 /* Plans that could be the fastest for weights of that density (of positions, for block4), the likeliest first; at most `most`. Returns how many. */
-int prune_conv_plans(struct prune_conv_plan *plans, int most, const struct prune_conv_shape *shape, const struct prune_conv_kernels *kernels, int vector, enum prune_form form, double density, int threads);
+int prune_conv_plans(struct prune_conv_plan *plans, int most, const struct prune_conv_shape *shape, const struct prune_conv_kernels *kernels, enum prune_form form, double density,
+                     int threads);
 
-/* Takes what it needs of the weights (n, c / groups, size, size). scale, bias: n each; scale NULL: 1. */
-int prune_conv_make(struct prune_conv *conv, const struct prune_conv_shape *shape, const struct prune_conv_plan *plan, const struct prune_conv_kernels *kernels, int vector, const float *weights,
-                    const float *scale, const float *bias, enum prune_activation activation);
+/* Takes what it needs of the layer's numbers. */
+int prune_conv_make(struct prune_conv *conv, const struct prune_conv_shape *shape, const struct prune_conv_plan *plan, const struct prune_conv_kernels *kernels,
+                    const struct prune_numbers *numbers);
 void prune_conv_free(struct prune_conv *conv);
-size_t prune_conv_bytes(const struct prune_conv *conv);
 
 /* The weights it was made from; what was a zero comes as +0. */
 void prune_conv_restore(const struct prune_conv *conv, float *weights);
@@ -135,6 +142,6 @@ void prune_conv_restore(const struct prune_conv *conv, float *weights);
 void prune_conv_run(const struct prune_conv *conv, const float *in, float *out, float *scratch, int part);
 
 /* The twin (conv_plain.c): the definition of the sums. */
-void prune_conv_plain(const struct prune_conv_shape *shape, const float *weights, const float *scale, const float *bias, enum prune_activation activation, const float *in, float *out);
+void prune_conv_plain(const struct prune_conv_shape *shape, const struct prune_numbers *numbers, const float *in, float *out);
 
 #endif

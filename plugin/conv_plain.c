@@ -22,10 +22,12 @@ static float sum_at(const struct prune_conv_shape *s, const float *weights, cons
     return sum;
 }
 
-void prune_conv_plain(const struct prune_conv_shape *shape, const float *weights, const float *scale, const float *bias, enum prune_activation activation, const float *in, float *out)
+void prune_conv_plain(const struct prune_conv_shape *shape, const struct prune_numbers *numbers, const float *in, float *out)
 {
     for (int n = 0; n < shape->n; n++)
         for (int y = 0; y < shape->out_h; y++)
-            for (int x = 0; x < shape->out_w; x++)
-                *out++ = prune_activate_plain(fmaf(sum_at(shape, weights, in, n, y, x), scale ? scale[n] : 1, bias[n]), activation);
+            for (int x = 0; x < shape->out_w; x++) {
+                float sum = sum_at(shape, numbers->weights, in, n, y, x);
+                *out++ = prune_activate_plain(fmaf(sum, numbers->scale ? numbers->scale[n] : 1, numbers->bias[n]), numbers->activation);
+            }
 }

@@ -43,8 +43,8 @@ void prune_conv_plan_finish(struct prune_conv_plan *plan, const struct prune_con
         plan->phases = smaller(shape->size, shape->stride);
         plan->phase_columns = plan->bw + (shape->size - 1) / shape->stride;
         plan->row = plan->phases * plan->phase_columns;
-        int row_bytes = plan->row * shape->stride * shape->c * vector * (int)sizeof(float);
-        plan->band = smaller(plan->bh, larger(up(LEAST_BAND, plan->th), L2_BYTES / row_bytes / plan->th) * plan->th);
+        size_t row_bytes = (size_t)plan->row * (size_t)shape->stride * (size_t)shape->c * (size_t)vector * sizeof(float);
+        plan->band = smaller(plan->bh, larger(up(LEAST_BAND, plan->th), (int)(L2_BYTES / row_bytes) / plan->th) * plan->th);
         plan->rows_in = (plan->band - 1) * shape->stride + shape->size;
     }
     plan->plane = (plan->rows_in * plan->row) | 1;      /* an odd number of vectors: channels do not meet in the same cache sets */
@@ -62,8 +62,8 @@ static int tile_bytes(const struct prune_conv_plan *plan, const struct prune_con
     return rows * columns * vector * (int)sizeof(float);
 }
 
-/* A guess at the nanoseconds of one thread. The numbers were fitted (least squares of relative errors, none negative) to 4151 plans of 22 layers, timed with AVX-512 on an AMD Zen 4; only which plan comes before which
- * matters, and the likeliest ones are timed. */
+/* A guess at the nanoseconds of one thread. The numbers were fitted (least squares of relative errors, none negative) to 4151 plans of 22 layers, timed with AVX-512 on an AMD
+ * Zen 4; only which plan comes before which matters, and the likeliest ones are timed. */
 static double cost_of(const struct prune_conv_plan *plan, const struct prune_conv_shape *shape, int vector, double density)
 {
     int one = plan->form == PRUNE_FORM_WEIGHT, flat = !plan->gx;
@@ -91,11 +91,12 @@ static int by_cost(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-int prune_conv_plans(struct prune_conv_plan *plans, int most, const struct prune_conv_shape *shape, const struct prune_conv_kernels *kernels, int vector, enum prune_form form, double density, int threads)
+int prune_conv_plans(struct prune_conv_plan *plans, int most, const struct prune_conv_shape *shape, const struct prune_conv_kernels *kernels, enum prune_form form, double density,
+                     int threads)
 {
     enum { ALL = 4096 };
     struct candidate *all = malloc(ALL * sizeof *all);
-    int n = 0, flat = prune_conv_is_flat(shape), widest = form == PRUNE_FORM_WEIGHT ? kernels->most_weight : kernels->most_block4;
+    int n = 0, vector = kernels->vector, flat = prune_conv_is_flat(shape), widest = form == PRUNE_FORM_WEIGHT ? kernels->most_weight : kernels->most_block4;
     if (!all) return 0;
     for (int parts = 1; parts <= threads; parts++) {
         if (threads % parts) continue;
@@ -105,7 +106,8 @@ int prune_conv_plans(struct prune_conv_plan *plans, int most, const struct prune
                     for (int share = 0; share < 6; share++) {
                         struct candidate *c = &all[n];
                         struct prune_conv_plan *plan = &c->plan;
-                        *plan = (struct prune_conv_plan){ .form = form, .gx = gx, .gy = vector / gx, .tw = tw, .th = th, .channels = shape->c, .regions = threads / parts, .parts = parts };
+                        *plan = (struct prune_conv_plan){ .form = form, .gx = gx, .gy = vector / gx, .tw = tw, .th = th, .channels = shape->c, .regions = threads / parts,
+                                                          .parts = parts };
                         prune_conv_plan_finish(plan, shape, vector);
                         if (plan->tw != tw || plan->th != th) break;
                         int across = up(plan->bw, tw);

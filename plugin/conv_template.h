@@ -180,7 +180,8 @@ INLINE void unpack_pixels(const float *sums, size_t sums_plane, int pixels, int 
     default: call(PRUNE_LINEAR_ACTIVATION); \
     }
 
-static TARGET void unpack(const struct prune_lane_columns *columns, int n, const float *sums, size_t sums_plane, int filters, const struct prune_finish *finish, float *out, size_t plane)
+static TARGET void unpack(const struct prune_lane_columns *columns, int n, const float *sums, size_t sums_plane, int filters, const struct prune_finish *finish, float *out,
+                          size_t plane)
 {
 #define CALL(activation) unpack_lanes(columns, n, sums, sums_plane, filters, finish, out, plane, activation)
     FOR_ACTIVATION(CALL)
@@ -194,6 +195,6 @@ static TARGET void unpack_flat(const float *sums, size_t sums_plane, int pixels,
 #undef CALL
 }
 
-#define CONV_KERNELS { MOST_WEIGHT, MOST_BLOCK4, weight_tiles, block4_tiles, pack, pack_flat, unpack, unpack_flat }
+#define CONV_KERNELS { V, MOST_WEIGHT, MOST_BLOCK4, weight_tiles, block4_tiles, pack, pack_flat, unpack, unpack_flat }
 
 #endif

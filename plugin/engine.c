@@ -1,6 +1,7 @@
 /* engine.c - runs layers on a pool of threads
  *
- * In: ops (engine_plan.c, host_engine.c), input (batch, inputs). Out: output (batch, outputs). A thread takes rows of outputs or filters of a convolution, as its plan says, and planes or floats of other layers.
+ * In: ops (engine_plan.c, host_inference.c), input (batch, inputs). Out: output (batch, outputs). A thread takes rows of outputs or filters of a convolution, as its plan says, and
+ * planes or floats of other layers.
  */
 #include "engine.h"
 
@@ -36,11 +37,6 @@ void prune_op_free(struct prune_op *op)
     free(op->routes);
     free(op->route_sizes);
     memset(op, 0, sizeof *op);
-}
-
-size_t prune_op_bytes(const struct prune_op *op)
-{
-    return op->kind == PRUNE_OP_CONV ? prune_conv_bytes(&op->conv) : op->kind == PRUNE_OP_CONNECTED ? op->connected.bytes : 0;
 }
 
 /* Zeroed when it grows: lanes that no pixel fills are computed too, and must not be slow numbers. */
@@ -98,7 +94,8 @@ static void run_image(const struct job *job, int image, int part, int parts)
     const float *in = job->in + (size_t)image * op->inputs;
     float *out = job->out + (size_t)image * op->outputs;
     size_t in_plane = op->planes ? op->inputs / (size_t)op->planes : 0, out_plane = op->planes ? op->outputs / (size_t)op->planes : 0;
-    size_t plane = share((size_t)op->planes, part, parts), planes = share((size_t)op->planes, part + 1, parts) - plane, at = share(op->outputs, part, parts), n = share(op->outputs, part + 1, parts) - at;
+    size_t plane = share((size_t)op->planes, part, parts), planes = share((size_t)op->planes, part + 1, parts) - plane;
+    size_t at = share(op->outputs, part, parts), n = share(op->outputs, part + 1, parts) - at;
     switch (op->kind) {
     case PRUNE_OP_CONV:
         if (part < op->conv.plan.regions * op->conv.plan.parts) prune_conv_run(&op->conv, in, out, job->engine->scratch[part], part);
@@ -128,7 +125,7 @@ static void run_image(const struct job *job, int image, int part, int parts)
             layers->softmax(op->outputs / (size_t)op->groups, in + g * (op->outputs / (size_t)op->groups), op->factor, out + g * (op->outputs / (size_t)op->groups));
         break;
     case PRUNE_OP_YOLO: run_yolo(layers, op, in, out, part, parts); break;
-    case PRUNE_OP_NONE: case PRUNE_OP_NOTHING: break;
+    case PRUNE_OP_NONE: break;
     }
 }
 

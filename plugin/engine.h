@@ -10,8 +10,8 @@
 
 enum prune_op_kind {
     PRUNE_OP_NONE,              /* Darknet's own code */
-    PRUNE_OP_CONV, PRUNE_OP_CONNECTED, PRUNE_OP_MAXPOOL, PRUNE_OP_AVGPOOL, PRUNE_OP_UPSAMPLE, PRUNE_OP_ADD, PRUNE_OP_SHORTCUT, PRUNE_OP_ROUTE, PRUNE_OP_ACTIVATE, PRUNE_OP_REORG, PRUNE_OP_SOFTMAX,
-    PRUNE_OP_YOLO, PRUNE_OP_NOTHING
+    PRUNE_OP_CONV, PRUNE_OP_CONNECTED, PRUNE_OP_MAXPOOL, PRUNE_OP_AVGPOOL, PRUNE_OP_UPSAMPLE, PRUNE_OP_ADD, PRUNE_OP_SHORTCUT, PRUNE_OP_ROUTE, PRUNE_OP_ACTIVATE, PRUNE_OP_REORG,
+    PRUNE_OP_SOFTMAX, PRUNE_OP_YOLO
 };
 
 struct prune_op {               /* one layer, one image after the other */
@@ -51,18 +51,20 @@ struct prune_engine {
 int prune_engine_open(struct prune_engine *engine, int n_threads);
 void prune_engine_close(struct prune_engine *engine);
 
-/* Chooses form and plan for a convolution by timing the likely ones on a share of its filters, and compresses it; y = f(scale * sum + bias); scale NULL: 1. Convolutions of the same shape and
- * about the same density are timed once. */
-int prune_engine_conv(struct prune_engine *engine, const struct prune_conv_shape *shape, const float *weights, const float *scale, const float *bias, enum prune_activation activation, struct prune_op *op);
-int prune_engine_connected(struct prune_engine *engine, int outputs, int inputs, const float *weights, const float *scale, const float *bias, enum prune_activation activation, struct prune_op *op);
+/* Chooses form and plan for a convolution by timing the likely ones on a share of its filters, and compresses it. Convolutions of the same shape and about the same density are timed
+ * once. */
+int prune_engine_conv(struct prune_engine *engine, const struct prune_conv_shape *shape, const struct prune_numbers *numbers, struct prune_op *op);
+
+/* Of weights (outputs, inputs): the form with the least to read. */
+int prune_engine_connected(int outputs, int inputs, const struct prune_numbers *numbers, struct prune_op *op);
 
 /* Runs op->batch images: in (batch, inputs), out (batch, outputs). */
 int prune_engine_run(struct prune_engine *engine, const struct prune_op *op, const float *in, float *out);
 
 void prune_op_free(struct prune_op *op);
-size_t prune_op_bytes(const struct prune_op *op);       /* of its weights */
 
-/* What was timed, as lines of text; and lines read back, so that it need not be timed again. A file for other kernels or another number of threads is passed over: returns whether it was taken, or an error. */
+/* What was timed, as lines of text; and lines read back, so that it need not be timed again. A file for other kernels or another number of threads is passed over: returns whether it
+ * was taken, or an error. */
 int prune_engine_save_plans(const struct prune_engine *engine, FILE *out);
 int prune_engine_load_plans(struct prune_engine *engine, const char *path);
 

@@ -72,14 +72,14 @@ static int remember(struct prune_engine *engine, const struct prune_remembered *
 
 struct timing {                 /* a share of a layer's filters, on some input */
     struct prune_conv_shape shape;
-    const float *weights, *scale, *bias;
+    struct prune_numbers numbers;
     float *in, *out;
 };
 
 static int time_plan(struct prune_engine *engine, const struct timing *timing, const struct prune_conv_plan *plan, double most, double *best)
 {
     struct prune_op op = { .kind = PRUNE_OP_CONV, .batch = 1 };
-    int code = prune_conv_make(&op.conv, &timing->shape, plan, &engine->kernels->conv, engine->kernels->vector, timing->weights, timing->scale, timing->bias, PRUNE_LINEAR_ACTIVATION);
+    int code = prune_conv_make(&op.conv, &timing->shape, plan, &engine->kernels->conv, &timing->numbers);
     if (code) return code;
     *best = 0;
     for (int i = 0; i <= TIMED_RUNS && !code; i++) {
@@ -97,39 +97,39 @@ static int time_plan(struct prune_engine *engine, const struct timing *timing, c
 static int likely_plans(const struct prune_engine *engine, const struct prune_conv_shape *shape, struct density density, struct prune_conv_plan *plans)
 {
     const struct prune_conv_kernels *kernels = &engine->kernels->conv;
-    int n = 0, vector = engine->kernels->vector, threads = engine->n_threads;
+    int n = 0, threads = engine->n_threads;
     double ratio = density.weights > 0 ? density.blocks / density.weights : 4;
-    if (ratio > 1.2) n += prune_conv_plans(plans, TIMED_PLANS, shape, kernels, vector, PRUNE_FORM_WEIGHT, density.weights, threads);
-    if (ratio < 2.5) n += prune_conv_plans(plans + n, TIMED_PLANS, shape, kernels, vector, PRUNE_FORM_BLOCK4, density.blocks, threads);
+    if (ratio > 1.2) n += prune_conv_plans(plans, TIMED_PLANS, shape, kernels, PRUNE_FORM_WEIGHT, density.weights, threads);
+    if (ratio < 2.5) n += prune_conv_plans(plans + n, TIMED_PLANS, shape, kernels, PRUNE_FORM_BLOCK4, density.blocks, threads);
     double work = (double)shape->n * shape->c / shape->groups * shape->size * shape->size * shape->out_h * shape->out_w * density.weights;
     if (threads > 1 && work < SMALL_WORK)       /* another thread may cost more than it does */
-        n += prune_conv_plans(plans + n, 1, shape, kernels, vector, ratio > 1.5 ? PRUNE_FORM_WEIGHT : PRUNE_FORM_BLOCK4, ratio > 1.5 ? density.weights : density.blocks, 1);
+        n += prune_conv_plans(plans + n, 1, shape, kernels, ratio > 1.5 ? PRUNE_FORM_WEIGHT : PRUNE_FORM_BLOCK4, ratio > 1.5 ? density.weights : density.blocks, 1);
     return n;
 }
 
 /* Every so-manieth four of filters. */
-static int take_share(const struct prune_conv_shape *whole, const float *weights, int threads, struct timing *timing, float **copy)
+static int take_share(const struct prune_conv_shape *whole, const struct prune_numbers *numbers, int threads, struct timing *timing, float **copy)
 {
     int n = whole->n / whole->groups, least = 16 * threads;
     timing->shape = *whole;
-    timing->weights = weights;
+    timing->numbers = *numbers;
     *copy = NULL;
     if (whole->groups > 1 || n / 4 < least) return PRUNE_OK;
     timing->shape.n = n / 4 / 4 * 4;
     size_t four = 4 * (size_t)(whole->c * whole->size * whole->size);
     *copy = malloc((size_t)(timing->shape.n / 4) * four * sizeof **copy);
     if (!*copy) return prune_fail(PRUNE_ERR_NOMEM, "out of memory for timing a convolution");
-    for (int f = 0; f < timing->shape.n / 4; f++) memcpy(*copy + (size_t)f * four, weights + (size_t)(4 * f) * four, four * sizeof **copy);
-    timing->weights = *copy;
+    for (int f = 0; f < timing->shape.n / 4; f++) memcpy(*copy + (size_t)f * four, numbers->weights + (size_t)(4 * f) * four, four * sizeof **copy);
+    timing->numbers.weights = *copy;
     return PRUNE_OK;
 }
 
-static int choose_plan(struct prune_engine *engine, const struct prune_conv_shape *shape, const float *weights, const float *scale, const float *bias, struct density density, struct prune_remembered *best)
+static int choose_plan(struct prune_engine *engine, const struct prune_conv_shape *shape, const struct prune_numbers *numbers, struct density density, struct prune_remembered *best)
 {
     struct prune_conv_plan plans[2 * TIMED_PLANS + 1];
-    struct timing timing = { .scale = scale, .bias = bias };
+    struct timing timing = { 0 };
     float *copy;
-    int code = take_share(shape, weights, engine->n_threads, &timing, &copy);
+    int code = take_share(shape, numbers, engine->n_threads, &timing, &copy);
     if (code) return code;
     size_t inputs = (size_t)shape->c * (size_t)shape->h * (size_t)shape->w, outputs = (size_t)timing.shape.n * (size_t)shape->out_h * (size_t)shape->out_w;
     timing.in = malloc(inputs * sizeof *timing.in);
@@ -147,50 +147,51 @@ static int choose_plan(struct prune_engine *engine, const struct prune_conv_shap
         best->plan = plans[i];
     }
     best->ms *= (double)shape->n / timing.shape.n;
-    if (best->plan.form == PRUNE_FORM_WEIGHT || best->plan.form == PRUNE_FORM_BLOCK4) prune_conv_plan_finish(&best->plan, shape, engine->kernels->vector);
     free(copy);
     free(timing.in);
     free(timing.out);
     return code;
 }
 
-int prune_engine_conv(struct prune_engine *engine, const struct prune_conv_shape *shape, const float *weights, const float *scale, const float *bias, enum prune_activation activation, struct prune_op *op)
+int prune_engine_conv(struct prune_engine *engine, const struct prune_conv_shape *shape, const struct prune_numbers *numbers, struct prune_op *op)
 {
-    struct density density = density_of(weights, shape->n, (size_t)(shape->c / shape->groups * shape->size * shape->size));
+    struct density density = density_of(numbers->weights, shape->n, (size_t)(shape->c / shape->groups * shape->size * shape->size));
     struct prune_remembered *known = remembered(engine, shape, density), new = { .shape = *shape, .weights = steps_of(density.weights), .blocks = steps_of(density.blocks) };
     int code = PRUNE_OK;
     if (!known) {
-        code = choose_plan(engine, shape, weights, scale, bias, density, &new);
+        code = choose_plan(engine, shape, numbers, density, &new);
         if (!code) code = remember(engine, &new);
         known = &new;
     }
-    if (!code) code = prune_conv_make(&op->conv, shape, &known->plan, &engine->kernels->conv, engine->kernels->vector, weights, scale, bias, activation);
+    if (code) return code;
+    struct prune_conv_plan plan = known->plan;          /* from a file, maybe */
+    prune_conv_plan_finish(&plan, shape, engine->kernels->vector);
+    code = prune_conv_make(&op->conv, shape, &plan, &engine->kernels->conv, numbers);
     if (code) return code;
     op->kind = PRUNE_OP_CONV;
-    const struct prune_conv_plan *plan = &known->plan;
-    snprintf(op->reason, sizeof op->reason, "%s: %.1f %% zeros, %.1f %% of fours empty; lanes %dx%d, tile %dx%d, %d channels, %d x %d threads", plan->form == PRUNE_FORM_BLOCK4 && density.blocks > .95 ? "dense" :
-             form_names[plan->form], 100 - 100 * density.weights, 100 - 100 * density.blocks, plan->gx, plan->gy, plan->tw, plan->th, plan->channels, plan->regions, plan->parts);
+    snprintf(op->reason, sizeof op->reason, "%s: %.1f %% zeros, %.1f %% of fours empty; lanes %dx%d, tile %dx%d, %d channels, %d x %d threads",
+             plan.form == PRUNE_FORM_BLOCK4 && density.blocks > .95 ? "dense" : form_names[plan.form], 100 - 100 * density.weights, 100 - 100 * density.blocks, plan.gx, plan.gy,
+             plan.tw, plan.th, plan.channels, plan.regions, plan.parts);
     return PRUNE_OK;
 }
 
-int prune_engine_connected(struct prune_engine *engine, int outputs, int inputs, const float *weights, const float *scale, const float *bias, enum prune_activation activation, struct prune_op *op)
+int prune_engine_connected(int outputs, int inputs, const struct prune_numbers *numbers, struct prune_op *op)
 {
-    struct density density = density_of(weights, outputs, (size_t)inputs);
+    struct density density = density_of(numbers->weights, outputs, (size_t)inputs);
     /* Bytes to read decide, as nothing else is as slow: 4 for a weight of a dense matrix, 5 (and what waits) for one of form weight, 18 for four of form block4. */
     double dense = 4, weight = 5.6 * density.weights, block4 = 18.5 / 4 * density.blocks;
     enum prune_form form = dense <= weight && dense <= block4 ? PRUNE_FORM_DENSE : weight <= block4 ? PRUNE_FORM_WEIGHT : PRUNE_FORM_BLOCK4;
-    (void)engine;
-    int code = prune_connected_make(&op->connected, weights, outputs, inputs, form);
+    int code = prune_connected_make(&op->connected, numbers->weights, outputs, inputs, form);
     if (code) return code;
     op->scale = malloc((size_t)outputs * sizeof *op->scale);
     op->bias = malloc((size_t)outputs * sizeof *op->bias);
     if (!op->scale || !op->bias) return prune_fail(PRUNE_ERR_NOMEM, "out of memory for a connected layer");
     for (int i = 0; i < outputs; i++) {
-        op->scale[i] = scale ? scale[i] : 1;
-        op->bias[i] = bias[i];
+        op->scale[i] = numbers->scale ? numbers->scale[i] : 1;
+        op->bias[i] = numbers->bias[i];
     }
     op->kind = PRUNE_OP_CONNECTED;
-    op->activation = activation;
+    op->activation = numbers->activation;
     snprintf(op->reason, sizeof op->reason, "%s: %.1f %% zeros, %.1f %% of fours empty; least to read", form_names[form], 100 - 100 * density.weights, 100 - 100 * density.blocks);
     return PRUNE_OK;
 }
@@ -206,8 +207,8 @@ int prune_engine_save_plans(const struct prune_engine *engine, FILE *out)
         const struct prune_remembered *known = &engine->remembered[i];
         const struct prune_conv_shape *s = &known->shape;
         const struct prune_conv_plan *p = &known->plan;
-        fprintf(out, "conv %d %d %d %d %d %d %d %d %d %d %s %d %d %d %d %d %d %.3f\n", s->c, s->h, s->w, s->n, s->size, s->stride, s->pad, s->groups, known->weights, known->blocks, form_names[p->form], p->gx,
-                p->tw, p->th, p->channels, p->regions, p->parts, known->ms);
+        fprintf(out, "conv %d %d %d %d %d %d %d %d %d %d %s %d %d %d %d %d %d %.3f\n", s->c, s->h, s->w, s->n, s->size, s->stride, s->pad, s->groups, known->weights, known->blocks,
+                form_names[p->form], p->gx, p->tw, p->th, p->channels, p->regions, p->parts, known->ms);
     }
     return ferror(out) ? prune_fail(PRUNE_ERR_IO, "cannot write the plans: %s", strerror(errno)) : PRUNE_OK;
 }
@@ -219,11 +220,14 @@ static int parse_line(const struct prune_engine *engine, const char *line, struc
     struct prune_conv_plan *p = &known->plan;
     char form[16];
     memset(known, 0, sizeof *known);
-    if (sscanf(line, "conv %d %d %d %d %d %d %d %d %d %d %15s %d %d %d %d %d %d %lf", &s->c, &s->h, &s->w, &s->n, &s->size, &s->stride, &s->pad, &s->groups, &known->weights, &known->blocks, form, &p->gx,
-               &p->tw, &p->th, &p->channels, &p->regions, &p->parts, &known->ms) != 18) return 0;
+    int read = sscanf(line, "conv %d %d %d %d %d %d %d %d %d %d %15s %d %d %d %d %d %d %lf", &s->c, &s->h, &s->w, &s->n, &s->size, &s->stride, &s->pad, &s->groups, &known->weights,
+                      &known->blocks, form, &p->gx, &p->tw, &p->th, &p->channels, &p->regions, &p->parts, &known->ms);
+    if (read != 18) return 0;
     int block4 = !strcmp(form, form_names[PRUNE_FORM_BLOCK4]), most = block4 ? engine->kernels->conv.most_block4 : engine->kernels->conv.most_weight, vector = engine->kernels->vector;
     if (!block4 && strcmp(form, form_names[PRUNE_FORM_WEIGHT])) return 0;
-    if (s->c < 1 || s->h < 1 || s->w < 1 || s->n < 1 || s->size < 1 || s->stride < 1 || s->pad < 0 || s->groups < 1 || s->h + 2 * s->pad < s->size || s->w + 2 * s->pad < s->size) return 0;
+    enum { MOST = 1 << 24 };
+    if (s->c < 1 || s->h < 1 || s->w < 1 || s->n < 1 || s->size < 1 || s->stride < 1 || s->pad < 0 || s->groups < 1 || s->h > MOST || s->w > MOST || s->pad > MOST) return 0;
+    if (s->h + 2 * s->pad < s->size || s->w + 2 * s->pad < s->size) return 0;
     s->out_h = (s->h + 2 * s->pad - s->size) / s->stride + 1;
     s->out_w = (s->w + 2 * s->pad - s->size) / s->stride + 1;
     int flat = prune_conv_is_flat(s);
@@ -232,7 +236,6 @@ static int parse_line(const struct prune_engine *engine, const char *line, struc
     if (p->regions > engine->n_threads || p->parts > engine->n_threads || p->regions * p->parts > engine->n_threads) return 0;
     p->form = block4 ? PRUNE_FORM_BLOCK4 : PRUNE_FORM_WEIGHT;
     p->gy = flat ? 0 : vector / p->gx;
-    prune_conv_plan_finish(p, s, vector);
     return 1;
 }
 

@@ -54,7 +54,8 @@ static void print_table(const network *net, const char **kinds, const struct ben
     printf("layer %-14s %10s %10s %7s  %s\n", "", "darknet ms", "engine ms", "ratio", "why");
     for (int i = 0; i < net->n; i++)
         printf("%5d %-14s %10.3f %10.3f %7.2f  %s\n", i, kinds[i], own->layers[i], engine->layers[i], own->layers[i] / engine->layers[i], prune_inference_reason(net, i));
-    printf("%5s %-14s %10.3f %10.3f %7.2f  %d threads, %s\n", "", "all", own->whole, engine->whole, own->whole / engine->whole, prune_inference_threads(net), prune_inference_kernels(net));
+    printf("%5s %-14s %10.3f %10.3f %7.2f  %d threads, %s\n", "", "all", own->whole, engine->whole, own->whole / engine->whole, prune_inference_threads(net),
+           prune_inference_kernels(net));
 }
 
 static int print_json(const network *net, const char **kinds, const struct bench_times *own, const struct bench_times *engine)
@@ -125,7 +126,8 @@ static int bench(const struct bench_options *options)
         setenv("DARKNET_SPARSE", "1", 1);
         prune_inference_loaded(net, options->weights);
         measure(net, input, options->repeat, &engine);
-        if (!prune_inference_kernels(net)) code = prune_fail(PRUNE_ERR_UNSUPPORTED, "this machine has none of the engine's instruction sets (AVX-512, AVX2 with FMA, NEON), or DARKNET_CPU switches them off");
+        if (!prune_inference_kernels(net))
+            code = prune_fail(PRUNE_ERR_UNSUPPORTED, "this machine has none of the engine's instruction sets (AVX-512, AVX2 with FMA, NEON), or DARKNET_CPU switches them off");
         else if (options->json) code = print_json(net, kinds, &own, &engine);
         else print_table(net, kinds, &own, &engine);
         if (!code && fflush(stdout)) code = prune_fail(PRUNE_ERR_IO, "cannot write the times: %s", strerror(errno));

@@ -1,7 +1,7 @@
 /* host_inference.c - the engine in Darknet's forward pass: the layers' `forward` pointers point to it while a pruned network is not trained
  *
- * The first layer's forward is a door. When a network that is not being trained comes through, its layers are planned, their dense weights given back to the system, and the pointers of all that the engine computes
- * are changed. When it is trained, or its weights are loaded or saved, everything is put back as it was.
+ * The first layer's forward is a door. When a network that is not being trained comes through, its layers are planned, their dense weights given back to the system, and the pointers
+ * of all that the engine computes are changed. When it is trained, or its weights are loaded or saved, everything is put back as it was.
  */
 #include "host.h"
 #include "engine.h"
@@ -60,11 +60,12 @@ static int make_weighted(struct prune_inference *inference, const layer *l, stru
     float *scale = malloc((size_t)n * sizeof *scale), *bias = malloc((size_t)n * sizeof *bias);
     if (!scale || !bias) code = prune_fail(PRUNE_ERR_NOMEM, "out of memory for a layer");
     else {
+        struct prune_numbers numbers = { l->weights, scale, bias, activation_of(l) };
         fold(l, n, scale, bias);
         if (l->type == CONVOLUTIONAL) {
             struct prune_conv_shape shape = { l->c, l->h, l->w, l->n, l->size, l->stride, l->pad, l->groups, l->out_h, l->out_w };
-            code = prune_engine_conv(&inference->engine, &shape, l->weights, scale, bias, activation_of(l), op);
-        } else code = prune_engine_connected(&inference->engine, l->outputs, l->inputs, l->weights, scale, bias, activation_of(l), op);
+            code = prune_engine_conv(&inference->engine, &shape, &numbers, op);
+        } else code = prune_engine_connected(l->outputs, l->inputs, &numbers, op);
     }
     free(scale);
     free(bias);

@@ -43,7 +43,7 @@ struct layer {
     struct prune_conv_shape shape;
     size_t n_weights, each, inputs, outputs;
     float *weights, *scale, *bias, *in, *out, *expected;
-    enum prune_activation activation;
+    struct prune_numbers numbers;
 };
 
 static float *random_floats(size_t n, int left)
@@ -74,8 +74,8 @@ static struct layer random_layer(const struct prune_conv_shape *shape, double sp
     layer.in = random_floats(layer.inputs, left);
     layer.out = check_guarded(layer.outputs, left);
     layer.expected = check_guarded(layer.outputs, left);
-    layer.activation = activations[check_random() % 5];
-    prune_conv_plain(s, layer.weights, layer.scale, layer.bias, layer.activation, layer.in, layer.expected);
+    layer.numbers = (struct prune_numbers){ layer.weights, layer.scale, layer.bias, activations[check_random() % 5] };
+    prune_conv_plain(s, &layer.numbers, layer.in, layer.expected);
     return layer;
 }
 
@@ -83,7 +83,7 @@ static struct layer random_layer(const struct prune_conv_shape *shape, double sp
 static int plan_is_right(const struct prune_kernels *kernels, const struct layer *layer, const struct prune_conv_plan *plan, int left)
 {
     struct prune_conv conv;
-    if (prune_conv_make(&conv, &layer->shape, plan, &kernels->conv, kernels->vector, layer->weights, layer->scale, layer->bias, layer->activation)) return 0;
+    if (prune_conv_make(&conv, &layer->shape, plan, &kernels->conv, &layer->numbers)) return 0;
     size_t vector = (size_t)kernels->vector, floats = (conv.plan.packed_floats + conv.plan.sums_floats + vector - 1) / vector * vector;
     float *scratch = check_guarded((floats + 15) / 16 * 16, left), *restored = check_guarded(layer->n_weights, left);
     memset(layer->out, 0xff, layer->outputs * sizeof(float));
@@ -105,7 +105,7 @@ static void check_shape(const struct prune_kernels *kernels, int index, enum pru
     for (int i = 0; good && i < 4; i++)
         for (int threads = 1; good && threads <= MOST_THREADS; threads++) {
             struct layer layer = random_layer(&shapes[index].shape, sparsities[i], form == PRUNE_FORM_BLOCK4, threads % 2);
-            int n = prune_conv_plans(plans, ALL_PLANS, &layer.shape, &kernels->conv, kernels->vector, form, 1 - sparsities[i], threads);
+            int n = prune_conv_plans(plans, ALL_PLANS, &layer.shape, &kernels->conv, form, 1 - sparsities[i], threads);
             int step = i == 0 && threads == 1 ? 1 : 1 + n / 12;         /* every plan once, and some of them often */
             for (int p = 0; good && p < n; p += step, tried++) good = plan_is_right(kernels, &layer, &plans[p], threads % 2);
             good = good && n > 0;
@@ -124,7 +124,9 @@ static void check_twin(void)
         const struct prune_conv_shape *s = &layer.shape;
         for (size_t i = 0; i < layer.n_weights; i++) layer.weights[i] = fmaxf(-1, fminf(1, layer.weights[i]));
         for (size_t i = 0; i < layer.inputs; i++) layer.in[i] = fmaxf(-1, fminf(1, layer.in[i]));
-        prune_conv_plain(s, layer.weights, NULL, layer.bias, PRUNE_LINEAR_ACTIVATION, layer.in, layer.expected);
+        layer.numbers.scale = NULL;
+        layer.numbers.activation = PRUNE_LINEAR_ACTIVATION;
+        prune_conv_plain(s, &layer.numbers, layer.in, layer.expected);
         int cg = s->c / s->groups;
         for (size_t o = 0; o < layer.outputs; o++) {
             int n = (int)(o / (size_t)(s->out_h * s->out_w)), y = (int)(o / (size_t)s->out_w) % s->out_h, x = (int)(o % (size_t)s->out_w);
@@ -171,8 +173,9 @@ static void bench_shape(const struct prune_kernels *kernels, int c, int n, int w
         live += weights[i] != 0;
     }
     for (size_t i = 0; i < inputs; i++) in[i] = (float)(check_random() % 100) / 100;
-    prune_conv_plans(&plan, 1, &s, &kernels->conv, kernels->vector, form, 1 - sparsity, 1);
-    if (prune_conv_make(&bench.conv, &s, &plan, &kernels->conv, kernels->vector, weights, NULL, bias, PRUNE_LEAKY)) exit(1);
+    prune_conv_plans(&plan, 1, &s, &kernels->conv, form, 1 - sparsity, 1);
+    struct prune_numbers numbers = { weights, NULL, bias, PRUNE_LEAKY };
+    if (prune_conv_make(&bench.conv, &s, &plan, &kernels->conv, &numbers)) exit(1);
     size_t bytes = (bench.conv.plan.packed_floats + bench.conv.plan.sums_floats) * sizeof(float);
     bench.scratch = aligned_alloc(64, (bytes + 63) / 64 * 64);
     if (!bench.scratch) exit(1);
