@@ -203,7 +203,7 @@ static void check_values(void)
 
 /* ---------------------------------------------------------------------------------------------------------- bench -- */
 
-static double seconds(void)
+double check_seconds(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -216,23 +216,28 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+void check_sort(double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, by_size);
+}
+
 void check_bench(const char *name, double work, const char *unit, void (*run)(void *), void *context)
 {
     enum { MOST_SAMPLES = 999 };
     static double samples[MOST_SAMPLES];
     int calls = 1, n = 0;
     for (double took = 0; took < 2e-5; calls = took < 2e-5 ? 2 * calls : calls) {     /* so many that the clock does not matter; it warms up too */
-        double begin = seconds();
+        double begin = check_seconds();
         for (int i = 0; i < calls; i++) run(context);
-        took = seconds() - begin;
+        took = check_seconds() - begin;
     }
-    double end = seconds() + 0.1;
+    double end = check_seconds() + 0.1;
     do {
-        double begin = seconds();
+        double begin = check_seconds();
         for (int i = 0; i < calls; i++) run(context);
-        samples[n++] = (seconds() - begin) / calls;
-    } while (n < MOST_SAMPLES && (n < 5 || seconds() < end));
-    qsort(samples, (size_t)n, sizeof *samples, by_size);
+        samples[n++] = (check_seconds() - begin) / calls;
+    } while (n < MOST_SAMPLES && (n < 5 || check_seconds() < end));
+    check_sort(samples, (size_t)n);
     printf("# %s%-48s %10.2f us %9.2f G%s/s\n", place, name, 1e6 * samples[n / 2], 1e-9 * work / samples[n / 2], unit);
 }
 

@@ -28,6 +28,9 @@ void check_that(int good, const char *format, ...) __attribute__((format(printf,
 extern int check_benching;
 void check_bench(const char *name, double work, const char *unit, void (*run)(void *), void *context);
 
+double check_seconds(void);             /* of a clock that only goes forward */
+void check_sort(double *values, size_t n);      /* ascending */
+
 void check_conv(const struct prune_kernels *kernels);
 void check_connected(const struct prune_kernels *kernels);
 void check_layers(const struct prune_kernels *kernels);

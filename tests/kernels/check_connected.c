@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const struct {
     enum prune_form form;
@@ -212,19 +211,6 @@ static void check_bytes(void)
 
 /* ---------------------------------------------------------------------------------------------------------- bench -- */
 
-static double seconds(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* A layer of AlexNet with its weights not in the caches, as in a network: other memory is read between runs. */
 static void bench_form(const struct prune_kernels *kernels, int f, float sparsity)
 {
@@ -235,17 +221,17 @@ static void bench_form(const struct prune_kernels *kernels, int f, float sparsit
     struct prune_finish finish = { NULL, random_floats(OUTPUTS, 1, 0), PRUNE_RELU };
     double times[RUNS], live = 0;
     for (size_t i = 0; i < (size_t)OUTPUTS * INPUTS; i++) live += weights[i] != 0;
-    double make = seconds();
+    double make = check_seconds();
     if (!prune_connected_make(&matrix, weights, OUTPUTS, INPUTS, forms[f].form)) {
-        make = seconds() - make;
+        make = check_seconds() - make;
         for (int r = 0; r < RUNS; r++) {
             volatile float sum = 0;
             for (size_t i = 0; i < OTHER; i += 16) sum += other[i];
-            times[r] = seconds();
+            times[r] = check_seconds();
             prune_connected_choose(&kernels->connected, forms[f].form)(&matrix, input, &finish, out, 0, matrix.strips);
-            times[r] = seconds() - times[r];
+            times[r] = check_seconds() - times[r];
         }
-        qsort(times, RUNS, sizeof *times, by_size);
+        check_sort(times, RUNS);
         double bytes = matrix.starts ? (double)matrix.starts[matrix.strips] * (forms[f].form == PRUNE_FORM_WEIGHT ? 82 : 74) : 4. * OUTPUTS * INPUTS;
         printf("# %s: %s %dx%d, %.0f %% zeros, cold: median %.3f ms, least %.3f ms, %.1f GB/s, %.2f weights/ns; made in %.0f ms\n", kernels->name, forms[f].name, OUTPUTS, INPUTS,
                100 * (double)sparsity, 1e3 * times[RUNS / 2], 1e3 * times[0], 1e-9 * bytes / times[RUNS / 2], 1e-9 * live / times[RUNS / 2], 1e3 * make);
