@@ -22,7 +22,9 @@ struct prune_inference {
     struct prune_op *ops;       /* n */
     forward_function **own;     /* n: Darknet's */
     uint8_t *released;          /* n: the dense weights are gone */
-    int w, h, batch;            /* of the network when it was planned */
+    int batch;                  /* of the network when it was planned */
+    int most_batch;             /* that it had so far: arrays for training must have room for it */
+    uintptr_t layout;           /* of its outputs in memory, then */
     char *weights_path;         /* or NULL */
 };
 
@@ -115,7 +117,7 @@ static int make_op(struct prune_inference *inference, const network *net, int in
     case ROUTE: return make_route(net, l, op);
     case ACTIVE: op->kind = fused ? PRUNE_OP_ACTIVATE : PRUNE_OP_NONE; break;
     case REORG:
-        op->kind = l->flatten || l->extra ? PRUNE_OP_NONE : PRUNE_OP_REORG;
+        op->kind = l->flatten || l->extra || l->c % (l->stride * l->stride) ? PRUNE_OP_NONE : PRUNE_OP_REORG;
         op->reorg = (struct prune_reorg){ l->w, l->h, l->c, l->stride, l->reverse };
         op->planes = l->reverse ? l->c / (l->stride * l->stride) : l->c;
         break;
@@ -170,13 +172,14 @@ static void free_delta(network *net, int index)
 
 static void restore_deltas(network *net)
 {
-    for (int i = 0; i < net->n; i++) {
+    for (int i = 0; i < net->engine->n; i++) {
         layer *l = &net->layers[i];
         if (l->delta || !net->engine->ops || net->engine->ops[i].kind == PRUNE_OP_NONE) continue;
-        l->delta = calloc((size_t)l->batch * (size_t)l->outputs, sizeof *l->delta);
+        size_t batch = (size_t)(l->batch > net->engine->most_batch ? l->batch : net->engine->most_batch);
+        l->delta = calloc(batch * (size_t)l->outputs, sizeof *l->delta);
         if (!l->delta) exit(-prune_fail(PRUNE_ERR_NOMEM, "out of memory for training"));
     }
-    for (int i = 1; i < net->n; i++)
+    for (int i = 1; i < net->engine->n; i++)
         if (net->layers[i].type == DROPOUT && !net->layers[i].delta) net->layers[i].delta = net->layers[i - 1].delta;
 }
 
@@ -196,7 +199,7 @@ static void put_back(network *net)
     struct prune_inference *inference = net->engine;
     if (!inference->planned) return;
     restore_deltas(net);
-    for (int i = 0; i < net->n; i++) {
+    for (int i = 0; i < inference->n; i++) {
         restore(inference, &net->layers[i], i);
         if (i > 0) net->layers[i].forward = inference->own[i];
         prune_op_free(&inference->ops[i]);
@@ -216,6 +219,14 @@ static void plan_path(const struct prune_inference *inference, char *path, size_
     snprintf(path, n, "%s.plan", inference->weights_path);
 }
 
+/* Another one when Darknet has resized layers, even if they have their old sizes again. */
+static uintptr_t layout_of(const network *net)
+{
+    uintptr_t sum = 0;
+    for (int i = 0; i < net->n; i++) sum = 31 * sum + (uintptr_t)net->layers[i].output + (uintptr_t)net->layers[i].outputs;
+    return sum;
+}
+
 static int plan(network *net)
 {
     struct prune_inference *inference = net->engine;
@@ -231,8 +242,7 @@ static int plan(network *net)
         }
     }
     inference->planned = 1;
-    inference->w = net->w;
-    inference->h = net->h;
+    inference->layout = layout_of(net);
     inference->batch = net->batch;
     for (int i = 0; i < net->n; i++) {
         int code = make_op(inference, net, i, &inference->ops[i]);
@@ -241,7 +251,7 @@ static int plan(network *net)
         if (inference->ops[i].kind == PRUNE_OP_NONE) continue;
         if (l->type == CONVOLUTIONAL || l->type == CONNECTED) release(inference, l, i);
         if (i > 0) l->forward = engine_layer;
-        free_delta(net, i);
+        if (l->type != SOFTMAX) free_delta(net, i);     /* Darknet's softmax writes it where there is a truth */
     }
     return PRUNE_OK;
 }
@@ -257,7 +267,7 @@ static int wanted(const network *net)
 static int changed(const network *net)
 {
     const struct prune_inference *inference = net->engine;
-    return inference->w != net->w || inference->h != net->h || inference->batch != net->batch;
+    return inference->batch != net->batch || inference->layout != layout_of(net);
 }
 
 static void run(layer l, network net)
@@ -277,11 +287,12 @@ static void engine_door(layer l, network net)
 {
     struct prune_inference *inference = net.engine;
     if (inference->planned && changed(&net)) put_back(&net);
-    if (!net.train && !inference->planned && wanted(&net)) {
+    int train = net.train || net.delta;         /* `darknet nightmare` goes back through a network without saying that it trains */
+    if (!train && !inference->planned && wanted(&net)) {
         int code = plan(&net);
         if (code && code != PRUNE_ERR_UNSUPPORTED) exit(1);
     }
-    if (net.train || !inference->planned) {
+    if (train || !inference->planned) {
         turn_off(&net);
         net.layers[0].forward(l, net);
         return;
@@ -366,6 +377,7 @@ void prune_inference_loaded(network *net, const char *path)
     net->engine->weights_path = strdup(path);
     net->engine->off = 0;
     net->layers[0].forward = engine_door;
+    if (net->batch > net->engine->most_batch) net->engine->most_batch = net->batch;
 }
 
 const char *prune_inference_reason(const network *net, int layer)

@@ -66,7 +66,7 @@ static double compare(const network *own, const network *engine, int *layer_inde
         for (int j = 0; j < a->outputs; j++) {
             most = fmax(most, fabs((double)a->output[j]));
             double d = fabs((double)a->output[j] - (double)b->output[j]);
-            if (!(d <= difference)) difference = d;
+            if (!(d <= difference)) difference = isnan(d) ? INFINITY : d;
         }
         if (difference / most <= worst) continue;
         worst = difference / most;
