@@ -219,10 +219,11 @@ static int parse_line(const struct prune_engine *engine, const char *line, struc
     struct prune_conv_shape *s = &known->shape;
     struct prune_conv_plan *p = &known->plan;
     char form[16];
+    int end = 0;
     memset(known, 0, sizeof *known);
-    int read = sscanf(line, "conv %d %d %d %d %d %d %d %d %d %d %15s %d %d %d %d %d %d %lf", &s->c, &s->h, &s->w, &s->n, &s->size, &s->stride, &s->pad, &s->groups, &known->weights,
-                      &known->blocks, form, &p->gx, &p->tw, &p->th, &p->channels, &p->regions, &p->parts, &known->ms);
-    if (read != 18) return 0;
+    int read = sscanf(line, "conv %d %d %d %d %d %d %d %d %d %d %15s %d %d %d %d %d %d %lf %n", &s->c, &s->h, &s->w, &s->n, &s->size, &s->stride, &s->pad, &s->groups, &known->weights,
+                      &known->blocks, form, &p->gx, &p->tw, &p->th, &p->channels, &p->regions, &p->parts, &known->ms, &end);
+    if (read != 18 || line[end]) return 0;
     int block4 = !strcmp(form, form_names[PRUNE_FORM_BLOCK4]), most = block4 ? engine->kernels->conv.most_block4 : engine->kernels->conv.most_weight, vector = engine->kernels->vector;
     if (!block4 && strcmp(form, form_names[PRUNE_FORM_WEIGHT])) return 0;
     enum { MOST = 1 << 24 };

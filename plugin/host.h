@@ -52,7 +52,6 @@ int prune_coupled_step(struct prune *prune, network *net, int t, struct prune_st
 int prune_coupled_compact(const struct prune_coupled *coupled, const char *filename);
 
 /* The engine in a network's forward pass (host_inference.c); net->engine. */
-void prune_inference_off(network *net);             /* Darknet's own code again, and dense weights: for who trains, or looks at layers */
 void prune_inference_restore(network *net);         /* dense weights and deltas as they were; planned anew when it comes to predict */
 void prune_inference_loaded(network *net, const char *path);    /* the weights are those of that file: the engine looks at them when the network comes to its next forward pass */
 void prune_inference_free(network *net);

@@ -322,14 +322,8 @@ void prune_take_options(int argc, char **argv)
     }
 }
 
-/* DARKNET_SPARSE: 0 the engine is off, 1 it also takes networks that are not pruned; else only pruned ones. */
 static void arm(network *net)
 {
-    const char *word = getenv("DARKNET_SPARSE");
-    if (net->engine || net->n == 0 || (word && !strcmp(word, "0"))) return;
-#ifdef GPU
-    if (net->gpu_index >= 0) return;
-#endif
     struct prune_inference *inference = calloc(1, sizeof *inference);
     if (inference) {
         inference->n = net->n;
@@ -338,13 +332,11 @@ static void arm(network *net)
         inference->released = calloc((size_t)net->n, sizeof *inference->released);
     }
     if (!inference || !inference->ops || !inference->own || !inference->released) exit(-prune_fail(PRUNE_ERR_NOMEM, "out of memory"));
-    inference->all = word && !strcmp(word, "1");
     for (int i = 0; i < net->n; i++) inference->own[i] = net->layers[i].forward;
     net->engine = inference;
-    net->layers[0].forward = engine_door;
 }
 
-void prune_inference_off(network *net)
+static void off(network *net)
 {
     if (net->engine && !net->engine->off) turn_off(net);
 }
@@ -353,7 +345,7 @@ void prune_inference_free(network *net)
 {
     struct prune_inference *inference = net->engine;
     if (!inference) return;
-    prune_inference_off(net);
+    off(net);
     if (inference->open) prune_engine_close(&inference->engine);
     free(inference->ops);
     free(inference->own);
@@ -368,16 +360,25 @@ void prune_inference_restore(network *net)
     if (net->engine) put_back(net);
 }
 
-/* A network that was only parsed may get any weights from its program: there is no telling when they are complete. */
+/* DARKNET_SPARSE: 0 the engine is off, 1 it also takes networks that are not pruned; else only pruned ones. A network that was only parsed may get any weights from its program: there is no telling when they are complete. */
 void prune_inference_loaded(network *net, const char *path)
 {
-    arm(net);
-    if (!net->engine) return;
-    free(net->engine->weights_path);
-    net->engine->weights_path = strdup(path);
-    net->engine->off = 0;
+    const char *word = getenv("DARKNET_SPARSE");
+    if (word && *word && strcmp(word, "0") && strcmp(word, "1")) prune_note("DARKNET_SPARSE=%.20s is neither 0 nor 1; it is passed over", word);
+#ifdef GPU
+    if (net->gpu_index >= 0) return;
+#endif
+    if (net->engine) off(net);
+    if (net->n == 0 || (word && !strcmp(word, "0"))) return;
+    if (!net->engine) arm(net);
+    struct prune_inference *inference = net->engine;
+    if (inference->open) prune_engine_close(&inference->engine);
+    inference->open = inference->off = 0;
+    inference->all = word && !strcmp(word, "1");
+    free(inference->weights_path);
+    inference->weights_path = strdup(path);
+    if (net->batch > inference->most_batch) inference->most_batch = net->batch;
     net->layers[0].forward = engine_door;
-    if (net->batch > net->engine->most_batch) net->engine->most_batch = net->batch;
 }
 
 const char *prune_inference_reason(const network *net, int layer)

@@ -46,18 +46,11 @@ struct prune_layer_kernels {
     /* out = f(in), n floats. In place. f must be a fused one. */
     void (*activate)(size_t n, const float *in, enum prune_activation f, float *out);
 
-    /* out = f(scale[plane] in + shift[plane]). in, out (planes, n). In place. */
-    void (*scale)(int planes, size_t n, const float *in, const float *scale, const float *shift, enum prune_activation f, float *out);
-
     /* Whole arrays; planes first <= k < last of the output: of c with forward 0, else of c / stride^2. */
     void (*reorg)(const struct prune_reorg *reorg, int first, int last, const float *in, float *out);
 
     /* e^(in / t - largest / t), divided by their sum, which is in 16 lanes; n floats. In place. About 1e-6 from Darknet's, which adds one by one. */
     void (*softmax)(size_t n, const float *in, float temperature, float *out);
-
-    /* The same along n planes, place by place (a region layer's classes), for `places` places; the sum goes from the first plane to the last. in, out: element (i, place) is at
-     * i * plane + place. In place. */
-    void (*softmax_planes)(int n, size_t plane, size_t places, const float *in, float temperature, float *out);
 };
 
 /* e^x, x first held between the least and the most, whose powers are 0 and infinity: n = x log2(e), rounded, and a polynomial in r = x - n ln(2), P0 r^7 + P1 r^6 .. + r + 1 (Cephes's
@@ -87,9 +80,7 @@ void prune_upsample_plain(int planes, int w, int h, int stride, float scale, con
 void prune_add_plain(size_t n, float s1, const float *a, float s2, const float *b, enum prune_activation f, float *out);
 void prune_shortcut_plain(const struct prune_shortcut *shortcut, int first, int last, const float *add, float *out);
 void prune_activate_array_plain(size_t n, const float *in, enum prune_activation f, float *out);
-void prune_scale_plain(int planes, size_t n, const float *in, const float *scale, const float *shift, enum prune_activation f, float *out);
 void prune_reorg_plain(const struct prune_reorg *reorg, int first, int last, const float *in, float *out);
 void prune_softmax_plain(size_t n, const float *in, float temperature, float *out);
-void prune_softmax_planes_plain(int n, size_t plane, size_t places, const float *in, float temperature, float *out);
 
 #endif

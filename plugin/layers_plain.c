@@ -135,12 +135,6 @@ void prune_shortcut_plain(const struct prune_shortcut *s, int first, int last, c
             }
 }
 
-void prune_scale_plain(int planes, size_t n, const float *in, const float *scale, const float *shift, enum prune_activation f, float *out)
-{
-    for (int k = 0; k < planes; k++)
-        for (size_t i = 0; i < n; i++, in++) *out++ = prune_activate_plain(fmaf(*in, scale[k], shift[k]), f);
-}
-
 void prune_reorg_plain(const struct prune_reorg *r, int first, int last, const float *in, float *out)
 {
     int s = r->stride, deep = r->c / (s * s);
@@ -167,17 +161,4 @@ void prune_softmax_plain(size_t n, const float *in, float temperature, float *ou
     }
     sum = sum_lanes(lanes);
     for (size_t i = 0; i < n; i++) out[i] /= sum;
-}
-
-void prune_softmax_planes_plain(int n, size_t plane, size_t places, const float *in, float temperature, float *out)
-{
-    for (size_t i = 0; i < places; i++, in++, out++) {
-        float most = -FLT_MAX, sum = 0;
-        for (size_t k = 0; k < (size_t)n; k++) most = in[k * plane] > most ? in[k * plane] : most;
-        for (size_t k = 0; k < (size_t)n; k++) {
-            out[k * plane] = exp_plain(in[k * plane] / temperature - most / temperature);
-            sum += out[k * plane];
-        }
-        for (size_t k = 0; k < (size_t)n; k++) out[k * plane] /= sum;
-    }
 }

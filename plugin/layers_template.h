@@ -1,4 +1,4 @@
-/* layers_template.h - the layer kernels, as templates: mean, sum, scale, activation and softmax here, those that move floats about in pool_template.h
+/* layers_template.h - the layer kernels, as templates: mean, sum, activation and softmax here, those that move floats about in pool_template.h
  *
  * In and out: layers.h, whose plain twins give the same bits. A simd_*.h comes before. Out as well: LAYER_KERNELS, the table's part.
  */
@@ -69,16 +69,6 @@ static TARGET void KERNEL(activate)(size_t n, const float *in, enum prune_activa
     if (i < n) v_store_n(out + i, v_activate(v_load_n(in + i, left_of(n, i)), f), left_of(n, i));
 }
 
-static TARGET void KERNEL(scale)(int planes, size_t n, const float *in, const float *scale, const float *shift, enum prune_activation f, float *out)
-{
-    for (int k = 0; k < planes; k++, in += n, out += n) {
-        vec factor = v_set1(scale[k]), offset = v_set1(shift[k]);
-        size_t i = 0;
-        for (; n - i >= V; i += V) v_storeu(out + i, v_activate(v_fma(factor, v_loadu(in + i), offset), f));
-        if (i < n) v_store_n(out + i, v_activate(v_fma(factor, v_load_n(in + i, left_of(n, i)), offset), f), left_of(n, i));
-    }
-}
-
 static TARGET void KERNEL(softmax)(size_t n, const float *in, float temperature, float *out)
 {
     vec most = v_set1(-FLT_MAX), t = v_set1(temperature), sums[SUM_VECTORS];
@@ -105,26 +95,9 @@ static TARGET void KERNEL(softmax)(size_t n, const float *in, float temperature,
     for (i = 0; i < n; i += V) v_store_left(out + i, v_div(v_load_left(out + i, left_of(n, i)), t), left_of(n, i));
 }
 
-static TARGET void KERNEL(softmax_planes)(int n, size_t plane, size_t places, const float *in, float temperature, float *out)
-{
-    vec t = v_set1(temperature);
-    for (size_t i = 0; i < places; i += V) {
-        int left = left_of(places, i);
-        vec most = v_set1(-FLT_MAX), sum = v_zero();
-        for (size_t k = 0; k < (size_t)n; k++) most = v_max(v_load_left(in + k * plane + i, left), most);
-        most = v_div(most, t);
-        for (size_t k = 0; k < (size_t)n; k++) {
-            vec e = v_exp(v_sub(v_div(v_load_left(in + k * plane + i, left), t), most));
-            v_store_left(out + k * plane + i, e, left);
-            sum = v_add(sum, e);
-        }
-        for (size_t k = 0; k < (size_t)n; k++) v_store_left(out + k * plane + i, v_div(v_load_left(out + k * plane + i, left), sum), left);
-    }
-}
-
 #define LAYER_KERNELS { \
     .maxpool = KERNEL(maxpool), .avgpool = KERNEL(avgpool), .upsample = KERNEL(upsample), .add = KERNEL(add), .shortcut = KERNEL(shortcut), .activate = KERNEL(activate), \
-    .scale = KERNEL(scale), .reorg = KERNEL(reorg), .softmax = KERNEL(softmax), .softmax_planes = KERNEL(softmax_planes), \
+    .reorg = KERNEL(reorg), .softmax = KERNEL(softmax), \
 }
 
 #endif

@@ -9,6 +9,7 @@ PLUGIN_SRC = $(notdir $(wildcard $(PLUGIN)/*.c))
 PLUGIN_OBJ = $(addprefix $(OBJDIR)prune_,$(PLUGIN_SRC:.c=.o))
 
 OBJS += $(PLUGIN_OBJ)
+DEPS += $(PLUGIN)/prune_hooks.h
 COMMON += -I$(PLUGIN)
 LDFLAGS += -lz -lcjson
 

@@ -40,6 +40,7 @@ struct worker {
 struct prune_threads {
     struct gate begun, done;    /* rounds begun; parts done by workers, of all rounds */
     int n;                      /* with the caller */
+    pid_t process;              /* a child made by fork() has the pool without its threads */
     struct worker workers[];    /* n - 1 */
 };
 
@@ -138,6 +139,7 @@ struct prune_threads *prune_threads_new(int n)
     struct prune_threads *threads = aligned_alloc(CACHE_LINE, bytes);
     if (!threads) return NULL;
     memset(threads, 0, bytes);
+    threads->process = getpid();
     if (!open_gate(&threads->begun)) {
         free(threads);
         return NULL;
@@ -165,10 +167,12 @@ struct prune_threads *prune_threads_new(int n)
 void prune_threads_free(struct prune_threads *threads)
 {
     if (!threads) return;
-    begin_round(threads, NULL, NULL);
-    for (int i = 0; i < threads->n - 1; i++) pthread_join(threads->workers[i].id, NULL);
-    close_gate(&threads->begun);
-    close_gate(&threads->done);
+    if (threads->process == getpid()) {
+        begin_round(threads, NULL, NULL);
+        for (int i = 0; i < threads->n - 1; i++) pthread_join(threads->workers[i].id, NULL);
+        close_gate(&threads->begun);
+        close_gate(&threads->done);
+    }
     free(threads);
 }
 
@@ -179,8 +183,8 @@ int prune_threads_count(const struct prune_threads *threads)
 
 void prune_threads_run(struct prune_threads *threads, void (*work)(void *context, int part, int parts), void *context)
 {
-    if (threads->n == 1) {
-        work(context, 0, 1);
+    if (threads->n == 1 || threads->process != getpid()) {
+        for (int part = 0; part < threads->n; part++) work(context, part, threads->n);
         return;
     }
     begin_round(threads, work, context);

@@ -1,6 +1,7 @@
 /* threads.h - a pool of threads that work on the parts of one thing after another
  *
- * One application thread at a time may use a pool; several pools may be in use at once. A pool is not for a child made by fork().
+ * One application thread at a time may use a pool; several pools may be in use at once. In a child made by fork() a pool goes on
+ * without its threads: the caller works on all parts.
  */
 #ifndef PRUNE_THREADS_H
 #define PRUNE_THREADS_H

@@ -6,6 +6,7 @@
  * engine train <cfg> <weights> <saved> [predict]     predicts first, with `predict`; trains two batches; saves
  * engine save <cfg> <weights> <saved>                predicts, saves
  * engine resize <cfg> <weights> <width>              predicts, resizes, predicts; the same by a network that was that wide at first: the largest difference
+ * engine batch <cfg> <weights> <images>              several images at once, loaded twice, switched off by the third load: the largest difference
  * engine both <cfg> <weights>                        two networks in two threads at once, and one after the other: whether all bits are equal
  */
 #include "host.h"
@@ -18,20 +19,23 @@
 
 float __wrap_rand_normal(void) { return 0; }    /* Darknet's first weights are not wanted, and drawing them takes most of the time */
 
-static network *load(const char *cfg, const char *weights, const char *sparse)
+static network *load_batch(const char *cfg, const char *weights, const char *sparse, int batch)
 {
     setenv("DARKNET_SPARSE", sparse, 1);
     network *net = parse_network_cfg((char *)cfg);
     load_weights(net, (char *)weights);
-    set_batch_network(net, 1);
+    set_batch_network(net, batch);
     return net;
 }
 
+static network *load(const char *cfg, const char *weights, const char *sparse) { return load_batch(cfg, weights, sparse, 1); }
+
 static float *random_input(const network *net)
 {
-    float *input = malloc((size_t)net->inputs * sizeof *input);
+    size_t n = (size_t)net->inputs * (size_t)net->batch;
+    float *input = malloc(n * sizeof *input);
     unsigned state = 1;
-    for (int i = 0; i < net->inputs; i++) {
+    for (size_t i = 0; i < n; i++) {
         state = state * 1664525U + 1013904223U;
         input[i] = (float)(state >> 8) / (float)(1 << 24);
     }
@@ -63,7 +67,7 @@ static double compare(const network *own, const network *engine, int *layer_inde
         const layer *a = &own->layers[i], *b = &engine->layers[i];
         double most = 1e-30, difference = 0;
         if (a->type == COST || !a->output) continue;
-        for (int j = 0; j < a->outputs; j++) {
+        for (int j = 0; j < a->outputs * a->batch; j++) {
             most = fmax(most, fabs((double)a->output[j]));
             double d = fabs((double)a->output[j] - (double)b->output[j]);
             if (!(d <= difference)) difference = isnan(d) ? INFINITY : d;
@@ -114,9 +118,10 @@ static int boxes(const char *cfg, const char *weights, const char *image_path, c
     double worst = n[0] == n[1] && n[0] > 0 ? 0 : INFINITY;
     for (int i = 0; i < n[0] && worst < INFINITY; i++) {
         detection *a = &found[0][i], *b = &found[1][i];
+        if (!isfinite(b->bbox.x + b->bbox.y + b->bbox.w + b->bbox.h)) worst = INFINITY;
         double size = fmax(fmax(a->bbox.w, a->bbox.h), 1e-30);
         worst = fmax(worst, fmax(fmax(fabs(a->bbox.x - b->bbox.x), fabs(a->bbox.y - b->bbox.y)), fmax(fabs(a->bbox.w - b->bbox.w), fabs(a->bbox.h - b->bbox.h))) / size);
-        for (int k = 0; k < a->classes; k++) worst = fmax(worst, fabs(a->prob[k] - b->prob[k]));
+        for (int k = 0; k < a->classes; k++) worst = isnan(b->prob[k]) ? INFINITY : fmax(worst, fabs(a->prob[k] - b->prob[k]));
     }
     printf("%d %.3g\n", n[0], worst);
     return 0;
@@ -141,6 +146,27 @@ static int bits(const char *cfg, const char *weights)
     return 0;
 }
 
+/* The cfg's own batch, twice: all layers, and again after the weights were loaded a second time. */
+static int batch(const char *cfg, const char *weights, int images)
+{
+    network *own = load_batch(cfg, weights, "0", images), *engine = load_batch(cfg, weights, "1", images);
+    float *input = random_input(own);
+    int layer_index = -1;
+    double worst = 0;
+    network_predict(own, input);
+    for (int i = 0; i < 2; i++) {
+        network_predict(engine, input);
+        worst = fmax(worst, compare(own, engine, &layer_index));
+        if (i == 0) load_weights(engine, (char *)weights);
+    }
+    setenv("DARKNET_SPARSE", "0", 1);
+    const char *name = prune_inference_kernels(engine) ? "batch" : "not-attached";
+    load_weights(engine, (char *)weights);
+    network_predict(engine, input);
+    printf("%s %.3g %d\n", prune_inference_kernels(engine) ? "not-switched-off" : name, worst, layer_index);
+    return 0;
+}
+
 static int train_or_save(const char *cfg, const char *weights, const char *saved, int predict, int batches)
 {
     network *net = parse_network_cfg((char *)cfg);
@@ -150,8 +176,10 @@ static int train_or_save(const char *cfg, const char *weights, const char *saved
         int batch = net->batch;
         set_batch_network(net, 1);
         network_predict(net, input);
-        set_batch_network(net, batch);
         if (!prune_inference_kernels(net)) return 1;
+        if (batches) save_weights(net, (char *)saved);      /* between: everything comes back for a batch of 1, and must have room for more */
+        network_predict(net, input);
+        set_batch_network(net, batch);
     }
     truth[1] = 1;
     for (int b = 0; b < batches; b++) {
@@ -222,6 +250,7 @@ int main(int argc, char **argv)
     if (!strcmp(verb, "train") && argc > 4) return train_or_save(argv[2], argv[3], argv[4], argc > 5, 2);
     if (!strcmp(verb, "save") && argc > 4) return train_or_save(argv[2], argv[3], argv[4], 1, 0);
     if (!strcmp(verb, "resize") && argc > 4) return resize(argv[2], argv[3], atoi(argv[4]));
+    if (!strcmp(verb, "batch") && argc > 4) return batch(argv[2], argv[3], atoi(argv[4]));
     if (!strcmp(verb, "both")) return both(argv[2], argv[3]);
     return 2;
 }

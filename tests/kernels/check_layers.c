@@ -181,25 +181,6 @@ static void check_shortcut(const struct prune_layer_kernels *k)
     check_that(good, "shortcut of equal and unequal shapes, in two parts");
 }
 
-static void check_scale(const struct prune_layer_kernels *k)
-{
-    for (int f = 0; f < N_ACTIVATIONS; f++) {
-        int good = 1;
-        for (int i = 0; i < N_LENGTHS; i++)
-            for (int variant = 0; variant < 4; variant++) {
-                int left = variant % 2, planes = 1 + i % 4;
-                size_t n = (size_t)lengths[i], all = n * (size_t)planes;
-                float *in = random_floats(all, left, i % 2), *expected = check_guarded(all, left), *out = variant < 2 ? check_guarded(all, left) : in;
-                float *scale = random_floats((size_t)planes, left, 0), *shift = random_floats((size_t)planes, left, 0);
-                prune_scale_plain(planes, n, in, scale, shift, activations[f], expected);
-                k->scale(planes, n, in, scale, shift, activations[f], out);
-                good &= check_same(out, expected, all);
-                check_release();
-            }
-        check_that(good, "scale and shift, %s, in place too, %d lengths", prune_activation_name(activations[f]), N_LENGTHS);
-    }
-}
-
 /* How far from the exact value, in units of the last place of a float there. */
 static double ulps(float x, double exact)
 {
@@ -295,25 +276,6 @@ static void check_softmax(const struct prune_layer_kernels *k)
         }
     check_that(good, "softmax, in place too, %d lengths", N_LENGTHS);
     check_that(near, "softmax near the one in double");
-
-    good = near = 1;
-    for (int i = 0; i < N_LENGTHS; i++)
-        for (int variant = 0; variant < 8; variant++) {
-            int left = variant % 2, tame = variant / 4, deep = 1 + i % 7 * 5;
-            size_t plane = (size_t)lengths[i], n = plane * (size_t)deep, cut = plane ? check_random() % plane : 0;
-            float t = variant / 2 % 2 ? 1 : 2.5f, *in = random_floats(n, left, !tame), *expected = check_guarded(n, left), *first;
-            for (size_t j = 0; j < n && tame; j++) in[j] = (float)(check_random() % 2049) / 64 - 16;
-            first = copy_of(in, n, left);
-            float *out = i % 2 ? in : check_guarded(n, left);
-            prune_softmax_planes_plain(deep, plane, plane, in, t, expected);
-            k->softmax_planes(deep, plane, cut, in, t, out);
-            k->softmax_planes(deep, plane, plane - cut, in + cut, t, out + cut);
-            good &= check_same(out, expected, n);
-            for (size_t j = 0; j < plane && tame; j++) near &= is_near_softmax(first + j, out + j, (size_t)deep, plane, (double)t);
-            check_release();
-        }
-    check_that(good, "softmax along planes, in place too, in two parts, %d sizes", N_LENGTHS);
-    check_that(near, "softmax along planes near the one in double");
 }
 
 /* ------------------------------------------------------------------------------------------------------- bench -- */
@@ -402,7 +364,6 @@ void check_layers(const struct prune_kernels *kernels)
     check_reorg(k);
     check_add(k);
     check_shortcut(k);
-    check_scale(k);
     check_activations(k);
     check_softmax(k);
     if (check_benching) bench_layers(k);

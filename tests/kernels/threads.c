@@ -10,7 +10,9 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { MOST = 8, BACK_TO_BACK = 10000 };
 
@@ -218,6 +220,32 @@ static void check_two(void)
     check(good, "two pools in use by two application threads at once");
 }
 
+static void count_part(void *context, int part, int parts)
+{
+    int *calls = context;
+    calls[part] += parts;
+}
+
+/* The child has the pool's memory and none of its threads. */
+static void check_fork(void)
+{
+    struct prune_threads *threads = prune_threads_new(3);
+    if (!threads) return check(0, "a pool and a child");
+    struct record record = record_for(threads);
+    int good = run(threads, &record), status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        int calls[3] = { 0 };
+        alarm(10);
+        prune_threads_run(threads, count_part, calls);
+        prune_threads_free(threads);
+        _exit(!(calls[0] == 3 && calls[1] == 3 && calls[2] == 3));
+    }
+    good &= child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0 && run(threads, &record);
+    prune_threads_free(threads);
+    check(good, "a child made by fork() works on all parts by itself, and its parent goes on");
+}
+
 static void check_lives(void)
 {
     int good = 1;
@@ -350,6 +378,7 @@ int main(int argc, char **argv)
     check_idle();
     check_two();
     check_lives();
+    check_fork();
     check_default();
     return bad_checks > 0;
 }
