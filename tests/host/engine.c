@@ -68,8 +68,9 @@ static double compare(const network *own, const network *engine, int *layer_inde
         double most = 1e-30, difference = 0;
         if (a->type == COST || !a->output) continue;
         for (int j = 0; j < a->outputs * a->batch; j++) {
-            most = fmax(most, fabs((double)a->output[j]));
-            double d = fabs((double)a->output[j] - (double)b->output[j]);
+            if (isfinite(a->output[j])) most = fmax(most, fabs((double)a->output[j]));
+            if (isnan(a->output[j]) && isnan(b->output[j])) continue;       /* a region layer with a tree, which is Darknet's own, has some for random weights */
+            double d = a->output[j] == b->output[j] ? 0 : fabs((double)a->output[j] - (double)b->output[j]);
             if (!(d <= difference)) difference = isnan(d) ? INFINITY : d;
         }
         if (difference / most <= worst) continue;
