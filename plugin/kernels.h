@@ -7,7 +7,9 @@
 
 #include "conv.h"
 #include "connected.h"
+#include "gradient.h"
 #include "layers.h"
+#include "train.h"
 
 struct prune_kernels {
     const char *name;           /* "avx512", "avx2", "neon" */
@@ -15,6 +17,8 @@ struct prune_kernels {
     struct prune_conv_kernels conv;
     struct prune_connected_kernels connected;
     struct prune_layer_kernels layers;
+    struct prune_train_kernels train;
+    struct prune_gradient_kernels gradient;
 };
 
 #if defined(__x86_64__)

@@ -6,6 +6,8 @@
 #include "conv_template.h"
 #include "connected_template.h"
 #include "layers_template.h"
+#include "train_template.h"
+#include "gradient_template.h"
 
-const struct prune_kernels prune_kernels_avx2 = { "avx2", V, CONV_KERNELS, CONNECTED_KERNELS, LAYER_KERNELS };
+const struct prune_kernels prune_kernels_avx2 = { "avx2", V, CONV_KERNELS, CONNECTED_KERNELS, LAYER_KERNELS, TRAIN_KERNELS, GRADIENT_KERNELS };
 #endif

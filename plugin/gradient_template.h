@@ -1,0 +1,1 @@
+#define GRADIENT_KERNELS { 0, 0 }

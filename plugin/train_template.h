@@ -1,0 +1,1 @@
+#define TRAIN_KERNELS { 0 }
