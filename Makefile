@@ -5,13 +5,14 @@
 #   make help              all targets
 #
 # DARKNET_SRC=/path  a copy of your own checkout of pjreddie's Darknet is patched in place of Debian's package
-# OPTS=-O2           Darknet's optimisation flags;  BLAS=0  without OpenBLAS;  OPENCV=1  with OpenCV 4
+# OPTS=-O2           Darknet's optimisation flags;  BLAS=0  without OpenBLAS;  ONEDNN=0  without oneDNN and fast training;  OPENCV=1  with OpenCV 4
 # V=1                shows the commands
 
 DARKNET_SRC ?=
 OPTS ?= -Ofast
 BLAS ?= 1
 OPENCV ?= 0
+ONEDNN ?= $(if $(filter x86_64,$(shell uname -m)),1,0)
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
 Q = $(if $(V),,@)
@@ -24,7 +25,7 @@ PLUGIN_FILES := $(wildcard plugin/*.c plugin/*.h) plugin/plugin.mk
 LAST_FIX := 0008
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-DEPS_BUILD := gcc g++ make patch xz-utils libopenblas-dev zlib1g-dev libcjson-dev gnuplot-nox jq
+DEPS_BUILD := gcc g++ make patch xz-utils libopenblas-dev $(if $(filter x86_64,$(shell uname -m)),libdnnl-dev) zlib1g-dev libcjson-dev gnuplot-nox jq
 DEPS_TEST := libcmocka-dev quilt libpng-dev pkg-config libopencv-dev $(if $(filter x86_64,$(shell uname -m)),gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 DEPS_CIFAR := libpng-dev
 
@@ -44,7 +45,7 @@ endef
 $(BUILD)/darknet.source: FORCE
 	$(call write_if_changed,$@,$(DARKNET_SRC))
 $(BUILD)/darknet.flags: FORCE
-	$(call write_if_changed,$@,OPTS=$(OPTS) BLAS=$(BLAS) OPENCV=$(OPENCV))
+	$(call write_if_changed,$@,OPTS=$(OPTS) BLAS=$(BLAS) ONEDNN=$(ONEDNN) OPENCV=$(OPENCV))
 
 $(BUILD)/pristine.unpacked: patches/fetch patches/unpack patches/pjreddie/UPSTREAM
 	$(Q)mkdir -p $(PACKAGES)
@@ -74,7 +75,7 @@ $(darknet.patched): $(BUILD)/darknet.source $(PATCHES) $(PATCH_TOOLS)
 $(BUILD)/darknet.built: $(darknet.patched) $(BUILD)/darknet.flags $(PLUGIN_FILES)
 	$(Q)cmp -s $(BUILD)/darknet.flags $(BUILD)/darknet.flags.built || $(MAKE) -s -C darknet PLUGIN=$(PLUGIN) clean
 	$(Q)rm -f darknet/libdarknet.*      # ar would keep the object of a plugin file that is gone
-	$(Q)$(MAKE) -C darknet -j$(JOBS) PLUGIN=$(PLUGIN) OPTS='$(OPTS)' BLAS=$(BLAS) OPENCV=$(OPENCV) >$(BUILD)/darknet.log 2>&1 || { grep -m5 -B2 -A3 -i 'error' $(BUILD)/darknet.log >&2; exit 1; }
+	$(Q)$(MAKE) -C darknet -j$(JOBS) PLUGIN=$(PLUGIN) OPTS='$(OPTS)' BLAS=$(BLAS) ONEDNN=$(ONEDNN) OPENCV=$(OPENCV) >$(BUILD)/darknet.log 2>&1 || { grep -m5 -B2 -A3 -i 'error' $(BUILD)/darknet.log >&2; exit 1; }
 	$(Q)cp $(BUILD)/darknet.flags $(BUILD)/darknet.flags.built
 	$(Q)touch $@
 	@echo "built darknet/darknet"

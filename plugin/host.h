@@ -51,7 +51,28 @@ int prune_coupled_step(struct prune *prune, network *net, int t, struct prune_st
 /* After name_final.weights or name.weights is saved (name: the cfg's): writes name_compact.cfg and .weights; does nothing for other names. */
 int prune_coupled_compact(const struct prune_coupled *coupled, const char *filename);
 
-/* The engine in a network's forward pass (host_inference.c); net->engine. */
+/* What computes in place of Darknet's layers; net->engines, or NULL. */
+struct prune_engines {
+    struct prune_inference *inference;
+    struct prune_training *training;
+};
+
+struct prune_engines *prune_engines_of(network *net);       /* makes it where there is none */
+
+/* The fast path in a network's training (host_training.c). */
+int prune_training_arm(network *net, int pruning);          /* DARKNET_FASTTRAIN: 0 off, 1 on, else on when `pruning`; begins with the first forward pass of a training. Returns whether it will. */
+void prune_training_detach(network *net);                   /* Darknet's own pointers and arrays are back; it begins anew with the next pass */
+void prune_training_free(network *net);
+void prune_training_masks_changed(network *net);
+int prune_training_spares(const network *net, const struct prune_tensor *tensor);   /* whether the pruned weights have no gradient in this iteration: nothing is to be zeroed */
+void prune_training_update(network *net);                   /* before Darknet's own updates, which are left out for the layers that have had theirs */
+void prune_training_outputs(network *net);                  /* brings the layers' l.output up to date */
+
+/* Whether the recovery rule will want gradients to pruned weights, and whether it does in the iteration whose forward pass begins now. */
+int prune_gradients_left(const struct prune *prune);
+int prune_gradients_wanted(network *net);
+
+/* The engine in a network's forward pass (host_inference.c). */
 void prune_inference_restore(network *net);         /* dense weights and deltas as they were; planned anew when it comes to predict */
 void prune_inference_loaded(network *net, const char *path);    /* the weights are those of that file: the engine looks at them when the network comes to its next forward pass */
 void prune_inference_free(network *net);

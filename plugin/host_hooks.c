@@ -164,6 +164,7 @@ int prune_attach(network *net, const struct prune_cfg *cfg, const struct prune_s
 static void detach(network *net)
 {
     struct prune *prune = net->prune;
+    prune_training_detach(net);         /* it looks at the masks */
     if (!prune) return;
     for (int i = 0; i < prune->n_tensors; i++) {
         free((char *)prune->tensors[i].name);
@@ -184,6 +185,9 @@ void prune_net_free(network *net)
 {
     prune_inference_free(net);
     detach(net);
+    prune_training_free(net);
+    free(net->engines);
+    net->engines = NULL;
 }
 
 static int is_pruned(const struct prune *prune)
@@ -259,8 +263,10 @@ void prune_net_ready(network *net, char *cfgfile)
 {
     struct prune_cfg cfg;
     struct prune_settings settings;
-    if (settings_of(cfgfile, &cfg, &settings) && prune_attach(net, &cfg, &settings)) exit(1);
+    int configured = settings_of(cfgfile, &cfg, &settings);
+    if (configured && prune_attach(net, &cfg, &settings)) exit(1);
     prune_cfg_free(&cfg);
+    prune_training_arm(net, configured);
 }
 
 /* ----------------------------------------------------------------------------------------------------- weight files -- */
@@ -367,21 +373,44 @@ static void run_step(network *net, int t, int iteration)
     int code = prune->coupled ? prune_coupled_step(prune, net, t, &prune->last) : prune_mask_step(prune->tensors, prune->n_tensors, &prune->settings, t, &prune->last);
     if (code) exit(1);
     prune->state.step = t;
+    prune_training_masks_changed(net);
     prune_note("step %d/%d iteration %d target %.4f achieved %.4f pruned %zu recovered %zu loss %.4f", t, prune->settings.steps, iteration,
                prune->last.target, prune->last.achieved, prune->last.pruned, prune->last.recovered, (double)*net->cost / net->batch);
 }
 
-void prune_before_update(network *net)
+/* The settings make sense for this training, or the program ends. */
+static void finish_settings(network *net)
 {
     struct prune *prune = net->prune;
-    if (prune && prune->codebooks) prune_codebooks_before_update(net);
+    if (!prune->checked && prune_settings_finish(&prune->settings, net->max_batches)) exit(1);
+    prune->checked = 1;
+}
+
+int prune_gradients_left(const struct prune *prune)
+{
+    return is_pruned(prune) && prune->settings.rule != PRUNE_NONE && prune->state.step < prune->settings.steps;
+}
+
+/* The images of an iteration count as seen before its first forward pass. */
+int prune_gradients_wanted(network *net)
+{
+    struct prune *prune = net->prune;
+    if (!prune_gradients_left(prune)) return 0;
+    if (prune->settings.rule != PRUNE_RESTORE) return 1;
+    finish_settings(net);
+    size_t images = (size_t)net->batch * (size_t)net->subdivisions, seen = *net->seen;
+    return prune_schedule_step(&prune->settings, (int)((seen > 0 ? seen - 1 : 0) / images) + 1) > prune->state.step;
+}
+
+static void mask_and_step(network *net)
+{
+    struct prune *prune = net->prune;
     if (!is_pruned(prune)) return;
     if (prune->found == PRUNE_OTHER_SETTINGS) {         /* said when it matters: a net that is only looked at needs no schedule */
         prune_note("the weights were saved with other pruning settings: their zeros stay pruned, the schedule begins by the iteration count");
         prune->found = PRUNE_ABSENT;
     }
-    if (!prune->checked && prune_settings_finish(&prune->settings, net->max_batches)) exit(1);
-    prune->checked = 1;
+    finish_settings(net);
     int iteration = (int)get_current_batch(net);
     int due = prune_schedule_step(&prune->settings, iteration), overdue = prune_schedule_step(&prune->settings, iteration - 1);
     if (due < prune->state.step) prune->state.step = overdue;   /* -clear: the schedule begins anew */
@@ -391,9 +420,17 @@ void prune_before_update(network *net)
         for (int t = prune->state.step + 1; t < due; t++) run_step(net, t, iteration);
     if (due > prune->state.step) run_step(net, due, iteration);
     if (prune->coupled) prune_structure_hold(&prune->coupled->structure);
-    for (int i = 0; i < prune->n_tensors; i++) prune_mask_before_update(&prune->tensors[i], prune->settings.rule);
+    for (int i = 0; i < prune->n_tensors; i++)
+        if (!prune_training_spares(net, &prune->tensors[i])) prune_mask_before_update(&prune->tensors[i], prune->settings.rule);
     enum prune_kind fixed = prune_schedule_fixed(&prune->settings, iteration);
     if (fixed != PRUNE_UNKNOWN) hold_fixed(net, fixed);
+}
+
+void prune_before_update(network *net)
+{
+    if (net->prune && net->prune->codebooks) prune_codebooks_before_update(net);
+    mask_and_step(net);
+    prune_training_update(net);
 }
 
 void prune_after_update(network *net)
@@ -403,5 +440,6 @@ void prune_after_update(network *net)
     if (!is_pruned(prune)) return;
     enum prune_kind fixed = prune_schedule_fixed(&prune->settings, (int)get_current_batch(net));
     if (fixed != PRUNE_UNKNOWN) let_go(net, fixed);
-    for (int i = 0; i < prune->n_tensors; i++) prune_mask_after_update(&prune->tensors[i], prune->settings.rule);
+    for (int i = 0; i < prune->n_tensors; i++)
+        if (!prune_training_spares(net, &prune->tensors[i])) prune_mask_after_update(&prune->tensors[i], prune->settings.rule);
 }

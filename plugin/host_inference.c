@@ -33,6 +33,18 @@ enum { RELEASE_BYTES = 1 << 20 };
 static void engine_layer(layer l, network net);
 static void engine_door(layer l, network net);
 
+struct prune_engines *prune_engines_of(network *net)
+{
+    if (!net->engines) net->engines = calloc(1, sizeof *net->engines);
+    if (!net->engines) exit(-prune_fail(PRUNE_ERR_NOMEM, "out of memory"));
+    return net->engines;
+}
+
+static struct prune_inference *inference_of(const network *net)
+{
+    return net->engines ? net->engines->inference : NULL;
+}
+
 /* ------------------------------------------------------------------------------------------------------------ ops -- */
 
 static void fold(const layer *l, int n, float *scale, float *bias)
@@ -172,14 +184,14 @@ static void free_delta(network *net, int index)
 
 static void restore_deltas(network *net)
 {
-    for (int i = 0; i < net->engine->n; i++) {
+    for (int i = 0; i < inference_of(net)->n; i++) {
         layer *l = &net->layers[i];
-        if (l->delta || !net->engine->ops || net->engine->ops[i].kind == PRUNE_OP_NONE) continue;
-        size_t batch = (size_t)(l->batch > net->engine->most_batch ? l->batch : net->engine->most_batch);
+        if (l->delta || !inference_of(net)->ops || inference_of(net)->ops[i].kind == PRUNE_OP_NONE) continue;
+        size_t batch = (size_t)(l->batch > inference_of(net)->most_batch ? l->batch : inference_of(net)->most_batch);
         l->delta = calloc(batch * (size_t)l->outputs, sizeof *l->delta);
         if (!l->delta) exit(-prune_fail(PRUNE_ERR_NOMEM, "out of memory for training"));
     }
-    for (int i = 1; i < net->engine->n; i++)
+    for (int i = 1; i < inference_of(net)->n; i++)
         if (net->layers[i].type == DROPOUT && !net->layers[i].delta) net->layers[i].delta = net->layers[i - 1].delta;
 }
 
@@ -196,7 +208,7 @@ static int is_sparse(const layer *l)
 
 static void put_back(network *net)
 {
-    struct prune_inference *inference = net->engine;
+    struct prune_inference *inference = inference_of(net);
     if (!inference->planned) return;
     restore_deltas(net);
     for (int i = 0; i < inference->n; i++) {
@@ -210,8 +222,8 @@ static void put_back(network *net)
 static void turn_off(network *net)
 {
     put_back(net);
-    net->layers[0].forward = net->engine->own[0];
-    net->engine->off = 1;
+    net->layers[0].forward = inference_of(net)->own[0];
+    inference_of(net)->off = 1;
 }
 
 static void plan_path(const struct prune_inference *inference, char *path, size_t n)
@@ -229,7 +241,7 @@ static uintptr_t layout_of(const network *net)
 
 static int plan(network *net)
 {
-    struct prune_inference *inference = net->engine;
+    struct prune_inference *inference = inference_of(net);
     if (!inference->open) {
         int code = prune_engine_open(&inference->engine, 0);
         if (code) return code;
@@ -258,7 +270,7 @@ static int plan(network *net)
 
 static int wanted(const network *net)
 {
-    if (net->engine->all) return 1;
+    if (inference_of(net)->all) return 1;
     for (int i = 0; i < net->n; i++)
         if (is_sparse(&net->layers[i])) return 1;
     return 0;
@@ -266,13 +278,13 @@ static int wanted(const network *net)
 
 static int changed(const network *net)
 {
-    const struct prune_inference *inference = net->engine;
+    const struct prune_inference *inference = inference_of(net);
     return inference->batch != net->batch || inference->layout != layout_of(net);
 }
 
 static void run(layer l, network net)
 {
-    struct prune_inference *inference = net.engine;
+    struct prune_inference *inference = net.engines->inference;
     const struct prune_op *op = &inference->ops[net.index];
     if (op->kind == PRUNE_OP_NONE || (op->kind == PRUNE_OP_SOFTMAX && net.truth)) inference->own[net.index](l, net);
     else if (prune_engine_run(&inference->engine, op, net.input, l.output)) exit(1);
@@ -285,7 +297,7 @@ static void engine_layer(layer l, network net)
 
 static void engine_door(layer l, network net)
 {
-    struct prune_inference *inference = net.engine;
+    struct prune_inference *inference = net.engines->inference;
     if (inference->planned && changed(&net)) put_back(&net);
     int train = net.train || net.delta;         /* `darknet nightmare` goes back through a network without saying that it trains */
     if (!train && !inference->planned && wanted(&net)) {
@@ -333,17 +345,17 @@ static void arm(network *net)
     }
     if (!inference || !inference->ops || !inference->own || !inference->released) exit(-prune_fail(PRUNE_ERR_NOMEM, "out of memory"));
     for (int i = 0; i < net->n; i++) inference->own[i] = net->layers[i].forward;
-    net->engine = inference;
+    prune_engines_of(net)->inference = inference;
 }
 
 static void off(network *net)
 {
-    if (net->engine && !net->engine->off) turn_off(net);
+    if (inference_of(net) && !inference_of(net)->off) turn_off(net);
 }
 
 void prune_inference_free(network *net)
 {
-    struct prune_inference *inference = net->engine;
+    struct prune_inference *inference = inference_of(net);
     if (!inference) return;
     off(net);
     if (inference->open) prune_engine_close(&inference->engine);
@@ -352,12 +364,12 @@ void prune_inference_free(network *net)
     free(inference->released);
     free(inference->weights_path);
     free(inference);
-    net->engine = NULL;
+    net->engines->inference = NULL;
 }
 
 void prune_inference_restore(network *net)
 {
-    if (net->engine) put_back(net);
+    if (inference_of(net)) put_back(net);
 }
 
 /* DARKNET_SPARSE: 0 the engine is off, 1 it also takes networks that are not pruned; else only pruned ones. A network that was only parsed may get any weights from its program: there is no telling when they are complete. */
@@ -368,10 +380,11 @@ void prune_inference_loaded(network *net, const char *path)
 #ifdef GPU
     if (net->gpu_index >= 0) return;
 #endif
-    if (net->engine) off(net);
+    prune_training_detach(net);
+    if (inference_of(net)) off(net);
     if (net->n == 0 || (word && !strcmp(word, "0"))) return;
-    if (!net->engine) arm(net);
-    struct prune_inference *inference = net->engine;
+    if (!inference_of(net)) arm(net);
+    struct prune_inference *inference = inference_of(net);
     if (inference->open) prune_engine_close(&inference->engine);
     inference->open = inference->off = 0;
     inference->all = word && !strcmp(word, "1");
@@ -383,22 +396,22 @@ void prune_inference_loaded(network *net, const char *path)
 
 const char *prune_inference_reason(const network *net, int layer)
 {
-    const struct prune_inference *inference = net->engine;
+    const struct prune_inference *inference = inference_of(net);
     if (!inference || !inference->planned || inference->ops[layer].kind == PRUNE_OP_NONE) return "Darknet's own";
     return inference->ops[layer].reason[0] ? inference->ops[layer].reason : "vectors and threads";
 }
 
 const char *prune_inference_kernels(const network *net)
 {
-    return net->engine && net->engine->planned ? net->engine->engine.kernels->name : NULL;
+    return inference_of(net) && inference_of(net)->planned ? inference_of(net)->engine.kernels->name : NULL;
 }
 
 int prune_inference_threads(const network *net)
 {
-    return net->engine && net->engine->planned ? net->engine->engine.n_threads : 0;
+    return inference_of(net) && inference_of(net)->planned ? inference_of(net)->engine.n_threads : 0;
 }
 
 int prune_inference_save(const network *net, FILE *out)
 {
-    return prune_engine_save_plans(&net->engine->engine, out);
+    return prune_engine_save_plans(&inference_of(net)->engine, out);
 }

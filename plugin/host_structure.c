@@ -121,6 +121,7 @@ int prune_coupled_step(struct prune *prune, network *net, int t, struct prune_st
     int looks = prune->settings.criterion == PRUNE_APOZ || prune->settings.criterion == PRUNE_ENTROPY, code = PRUNE_OK;
     float **outputs = calloc((size_t)net->n + 1, sizeof *outputs);
     if (!outputs) return prune_fail(PRUNE_ERR_NOMEM, "out of memory");
+    if (looks) prune_training_outputs(net);
     for (int i = 0; i < net->n; i++)
         outputs[i] = (size_t)net->layers[i].outputs == coupled->graph.nodes[i].outputs ? net->layers[i].output : NULL;
     for (int i = 0; looks && i < net->n; i++)   /* random=1 has resized the network: other places, and perhaps fewer than the cfg says */

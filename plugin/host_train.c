@@ -5,6 +5,7 @@
  * seeded anew from (seed, iteration). So weights, momentum and masks are the whole state.
  */
 #include "host.h"
+#include "threads.h"
 
 #include <errno.h>
 #include <math.h>
@@ -157,10 +158,11 @@ static int job_open(struct job *job, int argc, char **argv, int training)
         snprintf(number, sizeof number, "%d", options->threads);
         setenv("DARKNET_THREADS", number, 1);
     }
-    if (openblas_get_num_threads && !options->threads) options->threads = openblas_get_num_threads();
     srand((unsigned)options->seed);
     job->net = parse_network_cfg((char *)options->cfg);
     job->net->max_batches = max_batches;
+    int fast = training && prune_training_arm(job->net, 1);
+    if (!options->threads) options->threads = fast || !openblas_get_num_threads ? prune_threads_default() : openblas_get_num_threads();
     if (!training) return prune_batches_open(&job->valid_batches, job->net, &job->data, &job->valid, 0, 0);
     code = prune_attach(job->net, &job->cfg, &options->settings);
     if (!code) code = prune_batches_open(&job->train_batches, job->net, &job->data, &job->train, 1, options->seed);
@@ -249,8 +251,8 @@ struct run {
     char *base;                     /* backup/name */
     struct prune_log_row *rows;
     size_t n_rows, rows_allocated;
-    double started;
-    int started_at;                 /* iteration */
+    double shown;                   /* when the newest line of progress was written */
+    int shown_at;                   /* its iteration */
     int on_terminal;
 };
 
@@ -422,15 +424,17 @@ done:
     return code;
 }
 
-static void print_progress(const struct run *run, int iteration, double loss)
+/* The speed is that since the line before: it grows as weights go. */
+static void print_progress(struct run *run, int iteration, double loss)
 {
     const network *net = run->job->net;
-    double elapsed = prune_seconds_now() - run->started;
-    int done = iteration - run->started_at;
+    double now = prune_seconds_now(), elapsed = now - run->shown;
+    int done = iteration - run->shown_at, left = done > 0 ? (int)(elapsed / done * (net->max_batches - iteration)) : 0;
     double images = (double)done * net->batch * net->subdivisions;
-    int left = done ? (int)(elapsed / done * (net->max_batches - iteration)) : 0;
     fprintf(stderr, "\riteration %d/%d  loss %.4f  sparsity %.4f  %.0f images/s  ETA %d:%02d:%02d \033[K", iteration, net->max_batches, loss,
             prune_sparsity_now(net->prune), elapsed > 0 ? images / elapsed : 0, left / 3600, left / 60 % 60, left % 60);
+    run->shown = now;
+    run->shown_at = iteration;
 }
 
 /* The end of an epoch (and of the run): validation, the log's row, and _best where it is one. */
@@ -474,9 +478,8 @@ static int train(struct run *run)
     struct prune *prune = net->prune;
     int iteration = (int)get_current_batch(net), images = job->train.n, code = PRUNE_OK;
     uint64_t per_iteration = (uint64_t)net->batch * (uint64_t)net->subdivisions;
-    run->started = prune_seconds_now();
-    run->started_at = iteration;
-    double shown = run->started - 1;    /* the first line comes with the first iteration */
+    run->shown = prune_seconds_now();
+    run->shown_at = iteration;
     while (iteration < net->max_batches) {
         double loss;
         int step = prune->state.step;
@@ -492,6 +495,8 @@ static int train(struct run *run)
                                          target, prune_sparsity_now(prune), stepped ? (double)prune->last.recovered : -1, -1, -1 };
             if (epoch_ends && (code = end_epoch(run, iteration, &row))) return code;
             if ((code = add_row(run, row))) return code;
+            run->shown = prune_seconds_now();           /* what an evaluation took is no training */
+            run->shown_at = iteration;
         }
         int stop = stop_wanted;
         if (epoch_ends || stop || (job->options.checkpoint && iteration % job->options.checkpoint == 0)) {
@@ -499,10 +504,7 @@ static int train(struct run *run)
             save(run, "_last.weights");
         }
         if (stop) return prune_fail(PRUNE_ERR_STOPPED, "stopped at iteration %d; the same command goes on from there", iteration);
-        if (run->on_terminal && prune_seconds_now() - shown > 0.2) {
-            shown = prune_seconds_now();
-            print_progress(run, iteration, loss);
-        }
+        if (run->on_terminal && prune_seconds_now() - run->shown > 0.2) print_progress(run, iteration, loss);
     }
     return PRUNE_OK;
 }

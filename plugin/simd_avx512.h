@@ -10,6 +10,7 @@
  *   v_load_part              lanes skip .. skip + n - 1, from p[skip] on; the others are 0; memory beside is not touched
  *   v_fma(a, b, c)           a * b + c, rounded once, as fmaf
  *   v_where_gt(a, b, x, y)   a > b ? x : y, lane by lane
+ *   v_where_eq(a, b, x, y)   a == b ? x : y
  *   v_round                  to the nearest whole number, ties to even
  *   v_scale2(x, n)           x * 2^n; n holds whole numbers from -126 to 127
  *   v_gather(base, index)    base[index[lane]] of V 16-bit indices
@@ -48,6 +49,7 @@ INLINE vec v_mul(vec a, vec b) { return _mm512_mul_ps(a, b); }
 INLINE vec v_div(vec a, vec b) { return _mm512_div_ps(a, b); }
 INLINE vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 INLINE vec v_where_gt(vec a, vec b, vec x, vec y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), y, x); }
+INLINE vec v_where_eq(vec a, vec b, vec x, vec y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), y, x); }
 INLINE vec v_round(vec x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 INLINE vec v_scale2(vec x, vec n)
 {

@@ -46,6 +46,7 @@ INLINE vec v_mul(vec a, vec b) { return vmulq_f32(a, b); }
 INLINE vec v_div(vec a, vec b) { return vdivq_f32(a, b); }
 INLINE vec v_fma(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
 INLINE vec v_where_gt(vec a, vec b, vec x, vec y) { return vbslq_f32(vcgtq_f32(a, b), x, y); }
+INLINE vec v_where_eq(vec a, vec b, vec x, vec y) { return vbslq_f32(vceqq_f32(a, b), x, y); }
 INLINE vec v_round(vec x) { return vrndnq_f32(x); }
 INLINE vec v_scale2(vec x, vec n)
 {

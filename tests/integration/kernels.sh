@@ -5,7 +5,7 @@ unset DARKNET_CPU DARKNET_THREADS
 machine=$(uname -m)
 flags="-std=c11 -D_GNU_SOURCE -ffp-contract=off -Wall -Wextra -Wshadow -Wconversion -Werror -g"     # no -m flags: functions have their own targets
 all=$(ls plugin/*.c | grep -v /host_)
-kernels=$(ls plugin/{message,activation,threads}.c plugin/{kernels,conv,connected,layers}*.c)       # what kernels and their twins need: neither zlib nor cjson
+kernels=$(ls plugin/{message,activation,threads}.c plugin/{kernels,conv,connected,layers,train_plain,train_sparse,gradient}*.c)       # what kernels and their twins need: neither zlib nor cjson
 tests=$(ls tests/kernels/check*.c)
 
 # build <folder> <compiler> <flags> <sources> <what to link>: $SCRATCH/<folder>/program. What is linked may be a source too: tests/kernels/threads.c, beside plugin/threads.c

@@ -1,4 +1,4 @@
-/* check.c - every vector kernel against its plain C twin, bit by bit: check [-bench] [conv | connected | layers]
+/* check.c - every vector kernel against its plain C twin, bit by bit: check [-bench] [conv | connected | layers | train | sparse]
  *
  * For each instruction set that the machine has and DARKNET_CPU does not switch off, each unit. Buffers end at pages that cannot be touched. With -bench, microbenchmarks too.
  */
@@ -20,7 +20,7 @@
 static const struct unit {
     const char *name;
     void (*check)(const struct prune_kernels *);
-} units[] = { { "conv", check_conv }, { "connected", check_connected }, { "layers", check_layers } };
+} units[] = { { "conv", check_conv }, { "connected", check_connected }, { "layers", check_layers }, { "train", check_train }, { "sparse", check_sparse } };
 enum { N_UNITS = sizeof units / sizeof *units };
 
 int check_benching;
@@ -271,7 +271,7 @@ int main(int argc, char **argv)
         for (int i = 0; i < N_UNITS; i++) known |= !strcmp(only, units[i].name);
     }
     if (!known) {
-        fprintf(stderr, "usage: check [-bench] [conv | connected | layers]\n");
+        fprintf(stderr, "usage: check [-bench] [conv | connected | layers | train | sparse]\n");
         return 2;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);

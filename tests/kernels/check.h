@@ -34,5 +34,7 @@ void check_sort(double *values, size_t n);      /* ascending */
 void check_conv(const struct prune_kernels *kernels);
 void check_connected(const struct prune_kernels *kernels);
 void check_layers(const struct prune_kernels *kernels);
+void check_train(const struct prune_kernels *kernels);
+void check_sparse(const struct prune_kernels *kernels);
 
 #endif

@@ -1,0 +1,678 @@
+/* train_sparse.c - convolutional and connected layers in training where most weights are pruned
+ *
+ * In: activations as PRUNE_IMAGES, weights (n, c / groups, size, size) and their mask. Out: outputs, gradients to the input, and gradients to the surviving weights.
+ *
+ * Each of the three passes goes over the plane of its outputs (of delta, for the weights) in regions, as long as a tile is high and one or more tiles wide. The part of a region's input that a
+ * block of channels has is packed with its border of zeros,
+ *
+ *   packed input      [channel][row][phase][column][image block] of vectors      phase: column mod stride; image blocks: several, side by side, where planes are small
+ *
+ * and all the filters' tiles pass over it. A pass has its own list of the surviving weights, by blocks of channels, filters, and places in the weights array.
+ *
+ * Of planes so small that a kernel mostly meets the border, the rows are planes of their own ("unrolled"): a weight is then in the list once for each pair of rows that it joins, and the rows
+ * of the border are not there.
+ */
+#include "train_sparse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CACHE_BYTES = 32 << 10,             /* of packed input that stays in the L1 cache */
+    SUMS_BYTES = 256 << 10,             /* of sums that stay in the L2 cache */
+    UNROLLED_MOST = 2,                  /* rows of a plane that is unrolled */
+    SIDE_MOST = 4                       /* image blocks side by side */
+};
+
+struct pass {
+    /* What is summed. Sources are the planes that are read, targets those that are written, or whose gradient is known. */
+    int sources, h, w, targets, out_h, out_w;
+    int kernel_h, kernel_w, stride_y, stride_x, pad_y, pad_x;
+    int dilate_y, dilate_x;             /* distance of neighbours of the source, zeros between them */
+    /* How. */
+    int side;                           /* image blocks side by side */
+    int th, tw;                         /* largest tile: rows, columns */
+    int columns;                        /* largest region: th rows of so many columns */
+    int channels;                       /* sources in a block */
+    int phases, phase_vectors, row, plane;      /* vectors of a phase, a row and a source of the packed region */
+    /* The list. */
+    int n_blocks;
+    uint32_t *starts;                   /* n_blocks + 1: first run */
+    struct prune_conv_run *runs;        /* and one more that ends the last; ascending targets in a block; every target has a run in block 0 */
+    struct prune_conv_entry *entries;
+    uint32_t *slots;                    /* the entry of each copy of a weight */
+    /* Gradients alone: the targets and the blocks are cut so that the sums of the entries of one piece stay near. */
+    int target_pieces, block_pieces;
+    size_t most_entries;                /* of a piece */
+};
+
+struct prune_sparse_conv {
+    struct prune_conv_shape shape;
+    const struct prune_kernels *kernels;
+    int blocks, parts, v;
+    int unrolled, backward;
+    size_t n_survivors, n_copies;
+    uint32_t *survivors;                /* their places in the weights array, ascending */
+    uint32_t *copies;                   /* the same of what is in the lists: a survivor several times where rows are unrolled, and not if it meets nothing but the border */
+    struct pass forward, back, gradient;
+    float **sums;                       /* for each part, the sum of each entry of `gradient` */
+};
+
+static int smaller(int a, int b) { return a < b ? a : b; }
+static int larger(int a, int b) { return a > b ? a : b; }
+static int up(int a, int b) { return (a + b - 1) / b; }
+static int share(int n, int part, int parts) { return (int)((long long)part * n / parts); }
+static size_t share_of(size_t n, int part, int parts) { return n / (size_t)parts * (size_t)part + n % (size_t)parts * (size_t)part / (size_t)parts; }
+
+/* ----------------------------------------------------------------------------------------------------------- plans -- */
+
+/* Forward: in -> out. back: delta -> in_delta, a convolution of stride 1 with the turned kernel over delta with stride - 1 zeros between its rows and columns. */
+static struct pass shape_of_pass(const struct prune_conv_shape *s, int unrolled, int back)
+{
+    struct pass pass = { .sources = back ? s->n : s->c, .targets = back ? s->c : s->n, .h = back ? s->out_h : s->h, .w = back ? s->out_w : s->w, .out_h = back ? s->h : s->out_h,
+                         .out_w = back ? s->w : s->out_w, .kernel_h = s->size, .kernel_w = s->size };
+    pass.stride_y = pass.stride_x = back ? 1 : s->stride;
+    pass.dilate_y = pass.dilate_x = back ? s->stride : 1;
+    pass.pad_y = pass.pad_x = back ? s->size - 1 - s->pad : s->pad;
+    if (unrolled) {
+        pass.sources *= pass.h;
+        pass.targets *= pass.out_h;
+        pass.h = pass.out_h = pass.kernel_h = pass.stride_y = pass.dilate_y = 1;
+        pass.pad_y = 0;
+    }
+    return pass;
+}
+
+static prune_tile_kernel *const *tile_at(const struct prune_kernels *kernels, int th, int tw) { return &kernels->conv.weight[th / 2 * (PRUNE_TILE_MOST + 1) + tw]; }
+
+static void plan_pass(struct pass *pass, const struct prune_kernels *kernels, int blocks, double density, int most)
+{
+    int flat = pass->kernel_h == 1 && pass->kernel_w == 1 && pass->stride_x == 1 && pass->stride_y == 1 && pass->dilate_x == 1 && pass->dilate_y == 1 && !pass->pad_x && !pass->pad_y;
+    (void)density;
+    if (flat && pass->out_h > 1) {
+        pass->w *= pass->h;
+        pass->out_w *= pass->out_h;
+        pass->h = pass->out_h = 1;
+    }
+    int small = smaller(most, 16);
+    pass->th = pass->out_h >= 4 ? 4 : pass->out_h >= 2 ? 2 : 1;
+    if (most < 16 && pass->th > 2) pass->th = 2;
+    int widest = small / pass->th;
+    pass->tw = up(pass->out_w, up(pass->out_w, widest));
+    pass->side = 1;
+    if (pass->tw == pass->out_w && pass->out_h <= pass->th) {
+        int most_side = larger(1, smaller(SIDE_MOST, small / (pass->th * pass->tw)));
+        pass->side = up(blocks, up(blocks, smaller(most_side, blocks)));
+    }
+    if (getenv("S_TH")) { pass->th = atoi(getenv("S_TH")); pass->tw = smaller(atoi(getenv("S_TW")), pass->out_w); pass->tw = up(pass->out_w, up(pass->out_w, pass->tw));}
+    pass->columns = pass->tw;
+    if (getenv("S_COLS")) pass->columns = smaller(pass->out_w, atoi(getenv("S_COLS")));
+    pass->phases = smaller(pass->stride_x, pass->kernel_w);
+    pass->phase_vectors = (pass->columns + (pass->kernel_w - 1) / pass->stride_x) * pass->side;
+    pass->row = pass->phases * pass->phase_vectors;
+    pass->plane = ((pass->th - 1) * pass->stride_y + pass->kernel_h) * pass->row;
+    int tile = ((pass->th - 1) * pass->stride_y + pass->kernel_h) * pass->phases * (pass->tw + (pass->kernel_w - 1) / pass->stride_x) * pass->side;
+    int cache = CACHE_BYTES;
+    if (getenv("S_L1")) cache = atoi(getenv("S_L1")) << 10;
+    int most_channels = larger(1, cache / (int)sizeof(float) / kernels->vector / tile);
+    pass->n_blocks = up(pass->sources, most_channels);
+    pass->channels = up(pass->sources, pass->n_blocks);
+    pass->n_blocks = up(pass->sources, pass->channels);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- lists -- */
+
+/* Where a weight meets: of the channels and rows c, n, and of the kernel. */
+struct copy {
+    int n, c, ky, kx, y, in_y;          /* rows: unrolled alone */
+    uint32_t place;                     /* in the weights array */
+};
+
+typedef void copy_function(void *context, const struct copy *copy);
+
+/* Whether a kernel's row (or column) k meets anything but the border. */
+static int meets(int k, int in, int out, int stride, int pad)
+{
+    for (int y = 0; y < out; y++)
+        if (y * stride + k - pad >= 0 && y * stride + k - pad < in) return 1;
+    return 0;
+}
+
+static void for_each_copy(const struct prune_sparse_conv *conv, const uint8_t *mask, copy_function *function, void *context)
+{
+    const struct prune_conv_shape *s = &conv->shape;
+    int channels = s->c / s->groups, filters = s->n / s->groups;
+    struct copy copy = { .place = 0 };
+    for (copy.n = 0; copy.n < s->n; copy.n++)
+        for (int c = 0; c < channels; c++)
+            for (copy.ky = 0; copy.ky < s->size; copy.ky++)
+                for (copy.kx = 0; copy.kx < s->size; copy.kx++, copy.place++) {
+                    if (!mask[copy.place] || !meets(copy.kx, s->w, s->out_w, s->stride, s->pad) || !meets(copy.ky, s->h, s->out_h, s->stride, s->pad)) continue;
+                    copy.c = copy.n / filters * channels + c;
+                    if (!conv->unrolled) {
+                        function(context, &copy);
+                        continue;
+                    }
+                    for (copy.y = 0; copy.y < s->out_h; copy.y++) {
+                        copy.in_y = copy.y * s->stride + copy.ky - s->pad;
+                        if (copy.in_y >= 0 && copy.in_y < s->h) function(context, &copy);
+                    }
+                }
+}
+
+struct listing {
+    const struct prune_sparse_conv *conv;
+    struct pass *pass;
+    int back;
+    uint32_t *next;                     /* for each block and target: how many entries; then, where the next one goes */
+    size_t n;
+};
+
+static size_t key_of(const struct listing *listing, const struct copy *copy, int *source)
+{
+    const struct prune_conv_shape *s = &listing->conv->shape;
+    int in = listing->conv->unrolled ? copy->c * s->h + copy->in_y : copy->c, out = listing->conv->unrolled ? copy->n * s->out_h + copy->y : copy->n;
+    *source = (listing->back ? out : in) % listing->pass->channels;
+    return (size_t)((listing->back ? out : in) / listing->pass->channels) * (size_t)listing->pass->targets + (size_t)(listing->back ? in : out);
+}
+
+static void count_copy(void *context, const struct copy *copy)
+{
+    struct listing *listing = context;
+    int source;
+    listing->next[key_of(listing, copy, &source)]++;
+    listing->n++;
+}
+
+static void place_copy(void *context, const struct copy *copy)
+{
+    struct listing *listing = context;
+    const struct pass *pass = listing->pass;
+    int source, last = listing->conv->shape.size - 1, v = listing->conv->v;
+    uint32_t entry = listing->next[key_of(listing, copy, &source)]++;
+    int ky = listing->conv->unrolled ? 0 : listing->back ? last - copy->ky : copy->ky, kx = listing->back ? last - copy->kx : copy->kx;
+    int vectors = source * pass->plane + ky * pass->row + kx % pass->stride_x * pass->phase_vectors + kx / pass->stride_x * pass->side;
+    pass->entries[entry].offset = (uint32_t)vectors * (uint32_t)v * (uint32_t)sizeof(float);
+    pass->entries[entry].weight = 0;
+    pass->slots[listing->n++] = entry;
+}
+
+static int list_pass(const struct prune_sparse_conv *conv, struct pass *pass, int back, const uint8_t *mask)
+{
+    size_t keys = (size_t)pass->n_blocks * (size_t)pass->targets, n_runs = 0;
+    struct listing listing = { conv, pass, back, calloc(keys + 1, sizeof *listing.next), 0 };
+    int code = PRUNE_OK;
+    pass->starts = malloc(((size_t)pass->n_blocks + 1) * sizeof *pass->starts);
+    pass->entries = malloc((conv->n_copies + 1) * sizeof *pass->entries);
+    pass->slots = malloc((conv->n_copies + 1) * sizeof *pass->slots);
+    if (!listing.next || !pass->starts || !pass->entries || !pass->slots) goto no_memory;
+    for_each_copy(conv, mask, count_copy, &listing);
+    for (size_t i = 0; i < keys; i++) n_runs += listing.next[i] || i < (size_t)pass->targets;
+    pass->runs = malloc((n_runs + 1) * sizeof *pass->runs);
+    if (!pass->runs) goto no_memory;
+    uint32_t run = 0, entry = 0;
+    for (int block = 0; block < pass->n_blocks; block++) {
+        pass->starts[block] = run;
+        for (int target = 0; target < pass->targets; target++) {
+            uint32_t *next = &listing.next[(size_t)block * (size_t)pass->targets + (size_t)target], n = *next;
+            *next = entry;
+            if (n || !block) pass->runs[run++] = (struct prune_conv_run){ (uint32_t)target, entry };
+            entry += n;
+        }
+    }
+    pass->starts[pass->n_blocks] = run;
+    pass->runs[run] = (struct prune_conv_run){ (uint32_t)pass->targets, entry };
+    listing.n = 0;
+    for_each_copy(conv, mask, place_copy, &listing);
+    goto done;
+no_memory:
+    code = prune_fail(PRUNE_ERR_NOMEM, "out of memory for a convolution's surviving weights");
+done:
+    free(listing.next);
+    return code;
+}
+
+/* The first run of a block whose target is not below `target`. */
+static uint32_t run_from(const struct pass *pass, int block, int target)
+{
+    uint32_t low = pass->starts[block], high = pass->starts[block + 1];
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (pass->runs[middle].filter < (uint32_t)target) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+static size_t entries_of_piece(const struct pass *pass, int target, int end_target, int block, int end_block)
+{
+    size_t n = 0;
+    for (; block < end_block; block++) n += pass->runs[run_from(pass, block, end_target)].start - pass->runs[run_from(pass, block, target)].start;
+    return n;
+}
+
+/* Pieces about as wide (in targets) as they are high (in sources), as each repeats the reading of both. */
+static void plan_pieces(struct pass *pass, size_t n_entries, int v)
+{
+    size_t most = SUMS_BYTES / sizeof(float) / (size_t)v;
+    if (getenv("S_SUMS")) most = (size_t)(atoi(getenv("S_SUMS")) << 10) / sizeof(float) / (size_t)v;
+    pass->target_pieces = pass->block_pieces = 1;
+    while (n_entries / ((size_t)pass->target_pieces * (size_t)pass->block_pieces) > most) {
+        int wide = pass->targets / pass->target_pieces, high = pass->sources / pass->block_pieces;
+        if (pass->block_pieces < pass->n_blocks && (high >= wide || wide < 2)) pass->block_pieces++;
+        else if (pass->target_pieces < pass->targets) pass->target_pieces++;
+        else break;
+    }
+    for (int t = 0; t < pass->target_pieces; t++)
+        for (int b = 0; b < pass->block_pieces; b++) {
+            size_t n = entries_of_piece(pass, share(pass->targets, t, pass->target_pieces), share(pass->targets, t + 1, pass->target_pieces), share(pass->n_blocks, b, pass->block_pieces),
+                                        share(pass->n_blocks, b + 1, pass->block_pieces));
+            if (n > pass->most_entries) pass->most_entries = n;
+        }
+}
+
+/* --------------------------------------------------------------------------------------------------------- making -- */
+
+static void count_any(void *context, const struct copy *copy)
+{
+    (void)copy;
+    ++*(size_t *)context;
+}
+
+static void note_place(void *context, const struct copy *copy)
+{
+    uint32_t **next = context;
+    *(*next)++ = copy->place;
+}
+
+static size_t weights_of(const struct prune_conv_shape *s) { return (size_t)s->n * (size_t)(s->c / s->groups) * (size_t)s->size * (size_t)s->size; }
+
+static int note_survivors(struct prune_sparse_conv *conv, const uint8_t *mask)
+{
+    size_t n = weights_of(&conv->shape);
+    if (n > UINT32_MAX / 2) return prune_fail(PRUNE_ERR_UNSUPPORTED, "a convolution of %zu weights is too large", n);
+    for (size_t i = 0; i < n; i++) conv->n_survivors += mask[i] != 0;
+    for_each_copy(conv, mask, count_any, &conv->n_copies);
+    conv->survivors = malloc((conv->n_survivors + 1) * sizeof *conv->survivors);
+    conv->copies = malloc((conv->n_copies + 1) * sizeof *conv->copies);
+    if (!conv->survivors || !conv->copies) return prune_fail(PRUNE_ERR_NOMEM, "out of memory for a convolution's surviving weights");
+    uint32_t *next = conv->survivors;
+    for (size_t i = 0; i < n; i++)
+        if (mask[i]) *next++ = (uint32_t)i;
+    next = conv->copies;
+    for_each_copy(conv, mask, note_place, &next);
+    return PRUNE_OK;
+}
+
+static int make_pass(struct prune_sparse_conv *conv, struct pass *pass, int back, int most, const uint8_t *mask)
+{
+    *pass = shape_of_pass(&conv->shape, conv->unrolled, back);
+    double density = (double)conv->n_survivors / (double)weights_of(&conv->shape);
+    plan_pass(pass, conv->kernels, larger(1, up(conv->blocks, conv->parts)), density, most);
+    return list_pass(conv, pass, back, mask);
+}
+
+int prune_sparse_conv_new(struct prune_sparse_conv **made, const struct prune_conv_shape *shape, int images, int parts, const struct prune_kernels *kernels, const uint8_t *mask, int backward)
+{
+    struct prune_sparse_conv *conv = calloc(1, sizeof *conv);
+    int code;
+    *made = NULL;
+    if (!conv) return prune_fail(PRUNE_ERR_NOMEM, "out of memory for a sparse convolution");
+    conv->shape = *shape;
+    conv->kernels = kernels;
+    conv->v = kernels->vector;
+    conv->blocks = up(images, conv->v);
+    conv->parts = parts;
+    conv->backward = backward;
+    conv->unrolled = shape->h <= UNROLLED_MOST && shape->out_h <= UNROLLED_MOST && shape->size > 1;
+    code = note_survivors(conv, mask);
+    if (!code) code = make_pass(conv, &conv->forward, 0, kernels->conv.most_weight, mask);
+    if (!code && backward >= 2) code = make_pass(conv, &conv->back, 1, kernels->conv.most_weight, mask);
+    if (!code && backward) code = make_pass(conv, &conv->gradient, 0, kernels->gradient.most, mask);
+    if (!code && backward) {
+        plan_pieces(&conv->gradient, conv->n_copies, conv->v);
+        conv->sums = calloc((size_t)parts, sizeof *conv->sums);
+        for (int p = 0; p < parts && conv->sums; p++)
+            if (!(conv->sums[p] = malloc((conv->n_copies + 1) * sizeof **conv->sums))) break;
+        if (!conv->sums || !conv->sums[parts - 1]) code = prune_fail(PRUNE_ERR_NOMEM, "out of memory for a convolution's gradients");
+    }
+    if (code) prune_sparse_conv_free(conv);
+    else *made = conv;
+    return code;
+}
+
+static void free_pass(struct pass *pass)
+{
+    free(pass->starts);
+    free(pass->runs);
+    free(pass->entries);
+    free(pass->slots);
+}
+
+void prune_sparse_conv_free(struct prune_sparse_conv *conv)
+{
+    if (!conv) return;
+    free_pass(&conv->forward);
+    free_pass(&conv->back);
+    free_pass(&conv->gradient);
+    for (int p = 0; p < conv->parts && conv->sums; p++) free(conv->sums[p]);
+    free(conv->sums);
+    free(conv->survivors);
+    free(conv->copies);
+    free(conv);
+}
+
+static size_t packed_floats(const struct prune_sparse_conv *conv, const struct pass *pass) { return (size_t)pass->channels * (size_t)pass->plane * (size_t)conv->v; }
+
+/* Sums of a region's tiles, of all targets. */
+static size_t region_floats(const struct prune_sparse_conv *conv, const struct pass *pass)
+{
+    return (size_t)pass->targets * (size_t)(pass->th * pass->columns * pass->side * conv->v);
+}
+
+static int blocks_of_part(const struct prune_sparse_conv *conv) { return up(conv->blocks, conv->parts); }
+
+/* Delta with image blocks side by side, of a whole part; 0: it is read where it lies. */
+static size_t delta_floats(const struct prune_sparse_conv *conv)
+{
+    const struct pass *pass = &conv->gradient;
+    if (pass->side < 2) return 0;
+    return (size_t)(up(blocks_of_part(conv), pass->side) * pass->side) * (size_t)pass->targets * (size_t)(pass->out_h * pass->out_w * conv->v);
+}
+
+size_t prune_sparse_conv_scratch(const struct prune_sparse_conv *conv)
+{
+    size_t forward = packed_floats(conv, &conv->forward) + region_floats(conv, &conv->forward), back = 0, gradient = 0;
+    if (conv->backward) gradient = packed_floats(conv, &conv->gradient) + conv->gradient.most_entries * (size_t)conv->v + delta_floats(conv);
+    if (conv->backward >= 2) back = packed_floats(conv, &conv->back) + region_floats(conv, &conv->back);
+    size_t most = forward > back ? forward : back;
+    return (most > gradient ? most : gradient) * sizeof(float);
+}
+
+/* -------------------------------------------------------------------------------------------------------- packing -- */
+
+struct region {
+    int block, blocks;                  /* image blocks: the first, and how many of the places side by side are used */
+    int y, x, rows, columns;            /* of outputs */
+};
+
+struct walk {
+    const struct prune_sparse_conv *conv;
+    const struct pass *pass;
+    const float *in;
+    float *packed;
+    struct region zeroed;               /* whose border of zeros lies in `packed`, and whose inside is written anew for each block of sources; no blocks: none */
+};
+
+/* Copies `vectors` vectors for each of n channels. */
+static void copy_vectors(const struct walk *walk, const float *from, size_t from_plane, int vectors, int n, float *to, size_t to_plane)
+{
+    walk->conv->kernels->conv.pack_flat(from, from_plane, vectors * walk->conv->v, n, to, to_plane);
+}
+
+/* The place in a source of coordinate i of a region that begins at output `first`; -1: the border, or between neighbours. */
+static int place_of(int first, int i, int stride, int pad, int dilate, int n)
+{
+    int place = first * stride - pad + i;
+    return place < 0 || place % dilate || place / dilate >= n ? -1 : place / dilate;
+}
+
+/* One row of the region, of n sources. */
+static void pack_row(const struct walk *walk, const struct region *region, const float *in, float *to, int n)
+{
+    const struct pass *pass = walk->pass;
+    size_t v = (size_t)walk->conv->v, plane = (size_t)(pass->h * pass->w) * v, packed_plane = (size_t)pass->plane * v, block = plane * (size_t)pass->sources;
+    if (pass->side == 1 && pass->stride_x == 1 && pass->dilate_x == 1) {
+        int x = region->x - pass->pad_x, first = larger(0, -x), end = smaller(region->columns + pass->kernel_w - 1, pass->w - x);
+        if (end > first) copy_vectors(walk, in + (size_t)(x + first) * v, plane, end - first, n, to + (size_t)first * v, packed_plane);
+        return;
+    }
+    for (int i = 0; i < (region->columns - 1) * pass->stride_x + pass->kernel_w; i++) {
+        int phase = i % pass->stride_x, x = place_of(region->x, i, pass->stride_x, pass->pad_x, pass->dilate_x, pass->w);
+        if (phase >= pass->phases || x < 0) continue;
+        for (int b = 0; b < region->blocks; b++)
+            copy_vectors(walk, in + (size_t)b * block + (size_t)x * v, plane, 1, n, to + (size_t)(phase * pass->phase_vectors + i / pass->stride_x * pass->side + b) * v, packed_plane);
+    }
+}
+
+static void pack_region(struct walk *walk, const struct region *region, int block)
+{
+    const struct pass *pass = walk->pass;
+    size_t v = (size_t)walk->conv->v, row = (size_t)pass->w * v, plane = row * (size_t)pass->h;
+    int first = block * pass->channels, n = smaller(pass->channels, pass->sources - first), rows = (region->rows - 1) * pass->stride_y + pass->kernel_h;
+    const float *in = walk->in + ((size_t)region->block * (size_t)pass->sources + (size_t)first) * plane;
+    const struct region *z = &walk->zeroed;
+    if (z->blocks != region->blocks || z->y != region->y || z->x != region->x || z->rows != region->rows || z->columns != region->columns) {
+        memset(walk->packed, 0, packed_floats(walk->conv, pass) * sizeof *walk->packed);
+        walk->zeroed = *region;
+    }
+    for (int i = 0; i < rows; i++) {
+        int y = place_of(region->y, i, pass->stride_y, pass->pad_y, pass->dilate_y, pass->h);
+        if (i % pass->stride_y < pass->kernel_h && y >= 0) pack_row(walk, region, in + (size_t)y * row, walk->packed + (size_t)(i * pass->row) * v, n);
+    }
+}
+
+/* The next region of the blocks [first, end), in the order of blocks, rows and columns; the first after one without blocks. 0: there is none. */
+static int next_region(const struct pass *pass, int first, int end, struct region *region)
+{
+    int across = up(pass->out_w, pass->columns), index = 0;
+    if (!region->blocks) *region = (struct region){ .block = first };
+    else {
+        index = region->columns ? (int)(((long long)(region->x + region->columns) * across + pass->out_w - 1) / pass->out_w) : 0;
+        if (index == across) {
+            index = 0;
+            region->y += region->rows;
+        }
+        if (region->y == pass->out_h) {
+            region->y = 0;
+            region->block += pass->side;
+        }
+    }
+    if (region->block >= end) return 0;
+    region->blocks = smaller(pass->side, end - region->block);
+    region->rows = pass->th;
+    while (region->rows > pass->out_h - region->y) region->rows /= 2;
+    region->x = share(pass->out_w, index, across);
+    region->columns = share(pass->out_w, index + 1, across) - region->x;
+    return 1;
+}
+
+/* ------------------------------------------------------------------------------------------- forward, and to the input -- */
+
+/* From sums (targets, rows, columns, side) to the image blocks. */
+static void unpack_region(const struct walk *walk, const struct region *region, const float *sums, float *out)
+{
+    const struct pass *pass = walk->pass;
+    size_t v = (size_t)walk->conv->v, plane = (size_t)(pass->out_h * pass->out_w) * v, sums_row = (size_t)(region->columns * pass->side) * v, sums_plane = (size_t)region->rows * sums_row;
+    for (int y = 0; y < region->rows; y++)
+        for (int b = 0; b < region->blocks; b++) {
+            float *to = out + (size_t)(region->block + b) * (size_t)pass->targets * plane + (size_t)((region->y + y) * pass->out_w + region->x) * v;
+            const float *from = sums + (size_t)y * sums_row + (size_t)b * v;
+            if (pass->side == 1) copy_vectors(walk, from, sums_plane, region->columns, pass->targets, to, plane);
+            else
+                for (int x = 0; x < region->columns; x++) copy_vectors(walk, from + (size_t)(x * pass->side) * v, sums_plane, 1, pass->targets, to + (size_t)x * v, plane);
+        }
+}
+
+static void sum_region(struct walk *walk, const struct region *region, float *sums, size_t sums_plane, size_t sums_row)
+{
+    const struct pass *pass = walk->pass;
+    size_t v = (size_t)walk->conv->v;
+    int tiles = up(region->columns, pass->tw);
+    for (int block = 0; block < pass->n_blocks; block++) {
+        struct prune_tile tile = { .runs = pass->runs + pass->starts[block], .n_runs = pass->starts[block + 1] - pass->starts[block], .first = block == 0, .entries = pass->entries,
+                                   .row_floats = (size_t)(pass->stride_y * pass->row) * v, .sums_plane = sums_plane, .sums_row = sums_row };
+        pack_region(walk, region, block);
+        for (int i = 0; i < tiles; i++) {
+            int x = share(region->columns, i, tiles), columns = share(region->columns, i + 1, tiles) - x;
+            tile.input = walk->packed + (size_t)(x * pass->side) * v;
+            tile.sums = sums + (size_t)(x * pass->side) * v;
+            (*tile_at(walk->conv->kernels, region->rows, columns * pass->side))(&tile);
+        }
+    }
+}
+
+static void run_pass(const struct prune_sparse_conv *conv, const struct pass *pass, const float *in, float *out, float *scratch, int part)
+{
+    struct walk walk = { .conv = conv, .pass = pass, .in = in, .packed = scratch };
+    float *sums = scratch + packed_floats(conv, pass);
+    size_t v = (size_t)conv->v, plane = (size_t)(pass->out_h * pass->out_w) * v;
+    struct region region = { 0 };
+    int direct = pass->side == 1 && (pass->n_blocks == 1 || (pass->columns == pass->out_w && pass->th == pass->out_h));
+    if (getenv("S_DIRECT")) direct = pass->side == 1 && atoi(getenv("S_DIRECT"));
+    while (next_region(pass, share(conv->blocks, part, conv->parts), share(conv->blocks, part + 1, conv->parts), &region)) {
+        if (direct) {
+            float *to = out + (size_t)region.block * (size_t)pass->targets * plane + (size_t)(region.y * pass->out_w + region.x) * v;
+            sum_region(&walk, &region, to, plane, (size_t)pass->out_w * v);
+            continue;
+        }
+        size_t sums_row = (size_t)(region.columns * pass->side) * v;
+        sum_region(&walk, &region, sums, (size_t)region.rows * sums_row, sums_row);
+        unpack_region(&walk, &region, sums, out);
+    }
+}
+
+void prune_sparse_conv_forward(const struct prune_sparse_conv *conv, const float *in, float *out, void *scratch, int part) { run_pass(conv, &conv->forward, in, out, scratch, part); }
+
+void prune_sparse_conv_back_input(const struct prune_sparse_conv *conv, const float *delta, float *in_delta, void *scratch, int part)
+{
+    run_pass(conv, &conv->back, delta, in_delta, scratch, part);
+}
+
+/* ------------------------------------------------------------------------------------------------------ to the weights -- */
+
+typedef float four __attribute__((vector_size(16)));
+
+static four four_at(const float *from)
+{
+    four x;
+    memcpy(&x, from, sizeof x);
+    return x;
+}
+
+/* The lanes of n sums, v each, v a multiple of 4: lane l in sum l mod 4; (s0 + s1) + (s2 + s3). */
+static void add_lanes(const float *sums, size_t n, int v, float *to)
+{
+    for (size_t i = 0; i < n; i++, sums += v) {
+        four s = four_at(sums);
+        for (int l = 4; l < v; l += 4) s += four_at(sums + l);
+        to[i] = (s[0] + s[1]) + (s[2] + s[3]);
+    }
+}
+
+/* Delta of the part's blocks [first, end), the blocks of a group side by side: (group, target, pixel, side). Places without a block are zeros, as their input is left as it was. */
+static const float *pack_delta(const struct walk *walk, const float *delta, int first, int end, float *to)
+{
+    const struct pass *pass = walk->pass;
+    int pixels = pass->out_h * pass->out_w;
+    size_t v = (size_t)walk->conv->v, plane = (size_t)pixels * v, block = (size_t)pass->targets * plane;
+    float *begin = to;
+    for (int b = first; b < end; b += pass->side, to += (size_t)pass->side * block) {
+        if (end - b < pass->side) memset(to, 0, (size_t)pass->side * block * sizeof *to);
+        for (int i = 0; i < smaller(pass->side, end - b); i++)
+            for (int p = 0; p < pixels; p++)
+                copy_vectors(walk, delta + (size_t)(b + i) * block + (size_t)p * v, plane, 1, pass->targets, to + (size_t)(p * pass->side + i) * v, plane * (size_t)pass->side);
+    }
+    return begin;
+}
+
+/* A region's share of the sums of targets [target, end_target) and blocks of sources [block, end_block); delta is that of the region's first output in target 0. */
+static void add_region(struct walk *walk, const struct region *region, const float *delta, int target, int end_target, int block, int end_block, float *sums)
+{
+    const struct pass *pass = walk->pass;
+    const struct prune_gradient_kernels *kernels = &walk->conv->kernels->gradient;
+    size_t v = (size_t)walk->conv->v;
+    int tiles = up(region->columns, pass->tw);
+    struct prune_gradient_tile tile = { .entries = pass->entries, .row_floats = (size_t)(pass->stride_y * pass->row) * v, .filter_0 = (uint32_t)target, .sums = sums };
+    tile.delta_row = (size_t)(pass->out_w * pass->side) * v;
+    tile.delta_plane = (size_t)pass->out_h * tile.delta_row;
+    for (; block < end_block; block++) {
+        uint32_t run = run_from(pass, block, target), end = run_from(pass, block, end_target);
+        tile.runs = pass->runs + run;
+        tile.n_runs = end - run;
+        pack_region(walk, region, block);
+        for (int i = 0; i < tiles; i++) {
+            int x = share(region->columns, i, tiles), columns = share(region->columns, i + 1, tiles) - x;
+            tile.input = walk->packed + (size_t)(x * pass->side) * v;
+            tile.delta = delta + (size_t)target * tile.delta_plane + (size_t)(x * pass->side) * v;
+            kernels->tiles[region->rows / 2 * (PRUNE_TILE_MOST + 1) + columns * pass->side](&tile);
+        }
+        tile.sums += (size_t)(pass->runs[end].start - pass->runs[run].start) * v;
+    }
+}
+
+/* All regions of the part, for one piece; then its lanes. */
+static void sum_piece(struct walk *walk, const float *delta, int target, int end_target, int block, int end_block, float *sums, int part)
+{
+    const struct prune_sparse_conv *conv = walk->conv;
+    const struct pass *pass = walk->pass;
+    size_t v = (size_t)conv->v, plane = (size_t)(pass->out_h * pass->out_w) * v;
+    int first = share(conv->blocks, part, conv->parts), end = share(conv->blocks, part + 1, conv->parts);
+    struct region region = { 0 };
+    memset(sums, 0, entries_of_piece(pass, target, end_target, block, end_block) * v * sizeof *sums);
+    while (next_region(pass, first, end, &region)) {
+        size_t before = (size_t)(pass->side > 1 ? region.block - first : region.block) * (size_t)pass->targets * plane;
+        add_region(walk, &region, delta + before + (size_t)((region.y * pass->out_w + region.x) * pass->side) * v, target, end_target, block, end_block, sums);
+    }
+    for (; block < end_block; block++) {
+        uint32_t start = pass->runs[run_from(pass, block, target)].start, n = pass->runs[run_from(pass, block, end_target)].start - start;
+        add_lanes(sums, n, conv->v, conv->sums[part] + start);
+        sums += (size_t)n * v;
+    }
+}
+
+void prune_sparse_conv_back_weights(struct prune_sparse_conv *conv, const float *in, const float *delta, void *scratch, int part)
+{
+    const struct pass *pass = &conv->gradient;
+    struct walk walk = { .conv = conv, .pass = pass, .in = in, .packed = scratch };
+    float *sums = walk.packed + packed_floats(conv, pass), *room = sums + pass->most_entries * (size_t)conv->v;
+    if (pass->side > 1) delta = pack_delta(&walk, delta, share(conv->blocks, part, conv->parts), share(conv->blocks, part + 1, conv->parts), room);
+    for (int t = 0; t < pass->target_pieces; t++)
+        for (int b = 0; b < pass->block_pieces; b++)
+            sum_piece(&walk, delta, share(pass->targets, t, pass->target_pieces), share(pass->targets, t + 1, pass->target_pieces), share(pass->n_blocks, b, pass->block_pieces),
+                      share(pass->n_blocks, b + 1, pass->block_pieces), sums, part);
+}
+
+/* --------------------------------------------------------------------------------------------------- surviving weights -- */
+
+void prune_sparse_conv_weights(struct prune_sparse_conv *conv, const float *weights, int part)
+{
+    size_t end = share_of(conv->n_copies, part + 1, conv->parts);
+    for (size_t i = share_of(conv->n_copies, part, conv->parts); i < end; i++) {
+        float weight = weights[conv->copies[i]];
+        conv->forward.entries[conv->forward.slots[i]].weight = weight;
+        if (conv->back.entries) conv->back.entries[conv->back.slots[i]].weight = weight;
+    }
+}
+
+void prune_sparse_conv_add_updates(const struct prune_sparse_conv *conv, float *updates, int part)
+{
+    /* A part has whole weights: all copies of one */
+    size_t first = share_of(conv->n_copies, part, conv->parts), end = share_of(conv->n_copies, part + 1, conv->parts);
+    while (first > 0 && first < conv->n_copies && conv->copies[first] == conv->copies[first - 1]) first++;
+    while (end > 0 && end < conv->n_copies && conv->copies[end] == conv->copies[end - 1]) end++;
+    for (size_t i = first; i < end; i++) {
+        float sum = 0;
+        for (int p = 0; p < conv->parts; p++) sum += conv->sums[p][conv->gradient.slots[i]];
+        updates[conv->copies[i]] += sum;
+    }
+}
+
+void prune_sparse_conv_update(const struct prune_sparse_conv *conv, float decay, float rate, float momentum, float *weights, float *updates, int part)
+{
+    size_t end = share_of(conv->n_survivors, part + 1, conv->parts);
+    for (size_t i = share_of(conv->n_survivors, part, conv->parts); i < end; i++) {
+        float *weight = &weights[conv->survivors[i]], *update = &updates[conv->survivors[i]];
+        *update += -decay * *weight;
+        *weight += rate * *update;
+        *update *= momentum;
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------- cost model -- */
+
+double prune_sparse_conv_crossover(const struct prune_conv_shape *shape, int images, int vector)
+{
+    (void)shape, (void)images, (void)vector;
+    return 0;
+}

@@ -1,0 +1,182 @@
+# Training by the fast path, and by Darknet's own, against double precision (tests/host/fasttrain.c): networks of every kind of layer, forward, all gradients and the update to 1e-4; dense,
+# with masks at 5, 30 and 100 % density, through the steps of a schedule; 1, 2 and 3 threads; with and without AVX-512; predictions, other batches and other sizes between iterations; the same
+# bits when repeated, resumed, and where it is off. And whether the comparison sees mistakes.
+. tests/tap.sh
+need_tree "$HOOKED/libdarknet.a" "$BUILD/sanitized/libdarknet.a"
+S=$SCRATCH
+unset DARKNET_CPU DARKNET_THREADS DARKNET_SPARSE DARKNET_FASTTRAIN
+compile() { # TREE OUTPUT FLAGS...
+    local tree=$1 output=$2
+    shift 2
+    gcc -std=c11 -D_GNU_SOURCE -ffp-contract=off -Wall -Wextra -Werror -Wl,--wrap=prune_mask_step "$@" -isystem "$tree/include" -Iplugin tests/host/fasttrain.c "$tree/libdarknet.a" -lm -pthread -lopenblas -ldnnl -lgomp -lz -lcjson -o "$output"
+}
+check "fasttrain.c compiles" compile "$HOOKED" "$S/fasttrain" -O3
+check "fasttrain.c compiles with sanitizers" compile "$BUILD/sanitized" "$S/sanitized" -O1 -g -fsanitize=address,undefined
+
+#### Networks
+net() { printf '[net]\nbatch=%s\nsubdivisions=%s\nheight=%s\nwidth=%s\nchannels=%s\nlearning_rate=.05\nmomentum=.9\ndecay=.01\nmax_batches=100\n\n' "$@"; }
+conv() { printf '[convolutional]\nfilters=%s\nsize=%s\nstride=%s\npad=1\nactivation=%s\n%b\n\n' "$1" "$2" "$3" "$4" "${5:-}"; }
+connected() { printf '[connected]\noutput=%s\nactivation=%s\n%b\n\n' "$1" "$2" "${3:-}"; }
+maxpool() { printf '[maxpool]\nsize=%s\nstride=%s\n%b\n\n' "$1" "$2" "${3:-}"; }
+shortcut() { printf '[shortcut]\nfrom=%s\nactivation=%s\n%b\n\n' "$1" "$2" "${3:-}"; }
+activation() { printf '[activation]\nactivation=%s\n\n' "$1"; }
+avgpool() { printf '[avgpool]\n\n'; }
+softmax() { printf '[softmax]\n%b\n\n' "${1:-}"; }
+cost() { printf '[cost]\ntype=sse\n%b\n\n' "${1:-}"; }
+normal=batch_normalize=1
+network() {
+    case $1 in
+    biases) net 3 1 9 9 3 && conv 5 3 1 relu && conv 7 5 1 leaky && conv 3 3 1 logistic && cost ;;
+    batchnorm) net 4 1 8 8 3 && conv 20 3 1 leaky $normal && conv 3 1 1 relu $normal && conv 16 3 1 logistic $normal && connected 10 linear && softmax ;;
+    strides) net 3 1 15 13 3 && conv 5 7 2 relu $normal && conv 6 3 2 leaky && conv 20 1 2 relu && connected 7 linear && softmax ;;
+    unpadded) net 4 1 11 11 5 && conv 12 3 1 relu pad=0 && conv 9 5 2 leaky "pad=0\n$normal" && conv 8 3 1 relu padding=2 && avgpool && softmax ;;
+    groups) net 4 1 8 8 4 && conv 12 3 1 relu && conv 20 3 1 leaky "groups=4\n$normal" && conv 8 3 2 relu groups=2 && conv 6 1 1 relu groups=2 && connected 5 linear && softmax ;;
+    one-image) net 1 1 12 12 3 && conv 16 3 1 relu $normal && maxpool 2 2 && conv 20 3 1 leaky && connected 10 linear && softmax ;;
+    pools) net 4 1 18 18 3 && conv 8 3 1 relu && maxpool 2 2 && conv 6 3 1 relu && maxpool 3 2 && conv 5 3 1 relu && maxpool 2 1 && maxpool 3 3 padding=0 && conv 20 1 1 leaky && maxpool 2 2 padding=0 && connected 10 linear && softmax ;;
+    lenet) net 5 1 16 16 1 && conv 20 5 1 relu && maxpool 2 2 && conv 50 5 1 relu && maxpool 2 2 && connected 50 relu && connected 10 linear && softmax ;;
+    vgg) net 16 1 8 8 3 && conv 16 3 1 relu $normal && conv 16 3 1 relu $normal && maxpool 2 2 && conv 24 3 1 relu $normal && conv 24 3 1 relu $normal && maxpool 2 2 && connected 32 relu $normal && connected 10 linear && softmax ;;
+    mobilenet) net 16 1 16 16 3 && conv 20 3 2 relu $normal && conv 20 3 1 relu "groups=20\n$normal" && conv 50 1 1 relu $normal && conv 50 3 2 relu "groups=50\n$normal" && conv 24 1 1 relu $normal && avgpool && connected 10 linear && softmax ;;
+    resnet) net 6 1 8 8 3 && conv 16 3 1 relu $normal && conv 16 3 1 relu $normal && conv 16 3 1 linear $normal && shortcut -3 relu && conv 8 1 1 leaky $normal && conv 16 3 1 linear $normal && shortcut -3 leaky "alpha=.7\nbeta=1.3" && conv 20 3 2 linear $normal && shortcut -1 linear && avgpool && connected 10 linear && softmax ;;
+    yolo) net 3 1 16 16 3 && conv 8 3 1 leaky $normal && conv 16 3 2 leaky $normal && conv 8 1 1 leaky $normal && conv 16 3 1 leaky $normal && shortcut -3 linear && conv 20 3 2 leaky $normal && conv 8 1 1 leaky $normal && printf '[upsample]\nstride=2\nscale=.8\n\n[route]\nlayers=-1,-4\n\n' && conv 12 3 1 leaky $normal && conv 5 1 1 linear && activation logistic && cost ;;
+    resized) net 3 1 16 16 3 && conv 8 3 1 relu $normal && maxpool 2 2 && conv 16 3 1 leaky && conv 16 1 1 linear $normal && shortcut -2 leaky && conv 12 3 2 leaky $normal && printf '[upsample]\nstride=2\n\n[route]\nlayers=-1,-3\n\n' && conv 5 3 1 logistic && cost ;;
+    connected) net 20 1 1 1 30 && connected 20 relu && connected 50 leaky $normal && connected 17 logistic && connected 3 linear && cost ;;
+    connected-small) net 3 1 5 1 1 && connected 5 leaky && connected 3 relu && connected 2 linear && softmax ;;
+    activations) net 4 1 7 7 3 && conv 8 3 1 linear && activation leaky && conv 6 3 1 linear $normal && activation relu && conv 20 3 1 linear && activation logistic && connected 12 linear && softmax "groups=3\ntemperature=2" && cost scale=.5 ;;
+    unknown) net 4 1 8 8 3 && conv 8 3 1 leaky && conv 16 3 1 elu $normal && conv 6 3 1 tanh && conv 6 1 1 relu && activation elu && connected 20 tanh && connected 10 linear && softmax ;;
+    lost-gradient) net 4 1 8 8 3 && conv 8 3 1 linear && activation leaky && conv 8 3 1 linear && shortcut -3 leaky && connected 5 linear && softmax ;;
+    subdivisions) net 40 2 6 6 3 && conv 16 3 1 relu $normal && conv 16 3 1 leaky && avgpool && connected 20 relu && connected 10 linear && softmax ;;
+    esac
+}
+names="biases batchnorm strides unpadded groups one-image pools lenet vgg mobilenet resnet yolo resized connected connected-small activations unknown lost-gradient subdivisions"
+for name in $names; do network "$name" >"$S/$name.cfg"; done
+
+#### Comparisons
+# close <file> <layers> <fast>: so many layers, loss and outputs within 1e-4; away from kinks and ties, so that this means something; computed by Darknet's own functions (0), by others (1), or by either (-)
+close() {
+    awk -v layers="$2" -v fast="$3" '
+        $1 == "distance" { distances += $3 == "inf" || $3 >= ($2 == "kink" ? 1e-4 : 1e-5); next }
+        $1 == "fast" { others = $3; next }
+        NF != 4 || $3 !~ /^[0-9]/ || $3 > 1e-4 { bad = 1 }
+        $1 ~ /^[0-9]+$/ { found++ }
+        $1 == "loss" || $1 == "output" { ends++ }
+        END { exit bad || found != layers || ends != 2 || distances != 2 || (fast == 0 && others > 0) || (fast == 1 && others == 0) }' "$1"
+}
+# computes <name> <cfg> <fast> <variables> -- <mode> <words>: runs it on the cfg and looks at what it prints, which stays in <cfg>.out
+computes() {
+    local label=$1 cfg=$2 fast=$3 variables=() mode
+    shift 3
+    while [ "$1" != -- ]; do
+        variables+=("$1")
+        shift
+    done
+    mode=$2
+    shift 2
+    env "${variables[@]}" "$S/fasttrain" "$mode" "$cfg" "$@" >"$cfg.out" 2>>"$LOG"
+    echo "== $label" >>"$LOG"
+    cat "$cfg.out" >>"$LOG"
+    check "$label" close "$cfg.out" "$(grep -c '^\[conv\|^\[connected' "$cfg")" "$fast"
+}
+
+one() {
+    local name=$1 f=$S/$1.d/net.cfg threads density
+    mkdir "$S/$name.d"
+    LOG=$S/$name/log
+    mkdir "$S/$name"
+    cp "$S/$name.cfg" "$f"
+    computes "$name: Darknet's own path" "$f" 0 DARKNET_FASTTRAIN=0 -- check 4
+    computes "$name: Darknet's own path, density .3" "$f" 0 DARKNET_FASTTRAIN=0 -- masked .3 4
+    for threads in 1 2 3; do computes "$name: fast, $threads threads" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=$threads -- check 4; done
+    for density in .05 .3 1; do computes "$name: fast, density $density" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=2 -- masked $density 4; done
+    computes "$name: fast, predictions between" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=2 -- check 3 predict
+    computes "$name: fast, density .1, predictions between" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=3 -- masked .1 3 predict
+    grep -qw avx2 /proc/cpuinfo || return
+    computes "$name: fast, without AVX-512" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=2 DARKNET_CPU=-avx512 -- check 3
+    computes "$name: fast, without AVX-512, density .1" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=3 DARKNET_CPU=-avx512 -- masked .1 3
+}
+for name in $names; do
+    free_cores
+    one "$name" >"$S/$name.tap" 2>&1 &
+done
+gather
+LOG=$ROOT/$BUILD/tests/$NAME.log
+
+#### What a comparison must see
+sees() { # MISTAKE ARRAY CFG: errors above 1e-4, in that array
+    DARKNET_FASTTRAIN=$4 "$S/fasttrain" check "$3" 2 "wrong=$1" >"$S/out" 2>>"$LOG"
+    cat "$S/out" >>"$LOG"
+    awk -v array="$2" '$3 > 1e-3 && $4 == array { seen = 1 } END { exit !seen }' "$S/out" && ! close "$S/out" "$(grep -c '^\[conv\|^\[connected' "$3")" -
+}
+for fast in 0 1; do
+    check "a wrong decay is seen (DARKNET_FASTTRAIN=$fast)" sees decay weight_updates "$S/vgg.cfg" $fast
+    check "a wrong momentum is seen (DARKNET_FASTTRAIN=$fast)" sees momentum bias_updates "$S/lenet.cfg" $fast
+    check "a wrong gradient of one input is seen (DARKNET_FASTTRAIN=$fast)" sees delta weight_updates "$S/resnet.cfg" $fast
+    check "a wrong variance is seen (DARKNET_FASTTRAIN=$fast)" sees variance bias_updates "$S/batchnorm.cfg" $fast
+done
+
+#### Between iterations
+for fast in 0 1; do
+    V=("DARKNET_FASTTRAIN=$fast" DARKNET_THREADS=2)
+    computes "batches of 16 and 5 in turn (DARKNET_FASTTRAIN=$fast)" "$S/vgg.cfg" $fast "${V[@]}" -- check 5 batch=5
+    computes "batches of 16 and 3 in turn, density .1 (DARKNET_FASTTRAIN=$fast)" "$S/mobilenet.cfg" $fast "${V[@]}" -- masked .1 5 batch=3
+    computes "batches of 16 and 1, predictions between (DARKNET_FASTTRAIN=$fast)" "$S/lenet.cfg" $fast "${V[@]}" -- check 4 batch=1 predict
+    computes "sizes 16 and 24 in turn (DARKNET_FASTTRAIN=$fast)" "$S/resized.cfg" $fast "${V[@]}" -- check 5 resize=24
+    computes "sizes 16 and 8 in turn, density .1, predictions between (DARKNET_FASTTRAIN=$fast)" "$S/resized.cfg" $fast "${V[@]}" -- masked .1 5 resize=8 predict
+done
+
+#### Recovery rules: what they remember of pruned weights, and the gradients of all weights when a step chooses
+for fast in 0 1; do
+    V=("DARKNET_FASTTRAIN=$fast" DARKNET_THREADS=2)
+    for rule in 1 2 3; do computes "rule $rule, masks that stay (DARKNET_FASTTRAIN=$fast)" "$S/groups.cfg" $fast "${V[@]}" -- masked .1 3 rule=$rule; done
+    for rule in none gradient restore shadow; do
+        for name in lenet subdivisions; do
+            sed "s/^max_batches=100/&\nprune_sparsity=.9\nprune_steps=4\nprune_end=8\nprune_rule=$rule/" "$S/$name.cfg" >"$S/stepped.cfg"
+            computes "$name: four steps by rule $rule (DARKNET_FASTTRAIN=$fast)" "$S/stepped.cfg" $fast "${V[@]}" -- stepped 18
+            check "$name: and the steps saw all gradients (rule $rule, DARKNET_FASTTRAIN=$fast)" grep -q '^step gradients ' "$S/stepped.cfg.out"
+        done
+    done
+done
+
+#### The same bits
+pruned() { sed "s/^max_batches=100/&\nprune_sparsity=.9\nprune_steps=3\nprune_end=6/" "$S/$1.cfg"; }
+pruned vgg >"$S/pruned.cfg"
+pruned subdivisions >"$S/halves.cfg"
+# sum <cfg> <iterations> <threads> <words>: a line "<checksum> <fast layers>"
+sum() { "$S/fasttrain" same "$@" 2>>"$LOG" | awk '{ print $NF }' | paste -sd ' '; }
+is() { echo "$1 is $2" && [ -n "$1" ] && [ "$1" = "$2" ]; }
+for threads in 1 2 3; do
+    for name in pruned halves mobilenet; do
+        first=$(DARKNET_FASTTRAIN=1 sum "$S/$name.cfg" 9 $threads)
+        check "$name, $threads threads: by the fast path" test "${first#* }" -gt 0
+        check "$name, $threads threads: the same bits when repeated" is "$first" "$(DARKNET_FASTTRAIN=1 sum "$S/$name.cfg" 9 $threads)"
+        check "$name, $threads threads: the same bits with predictions between" is "$first" "$(DARKNET_FASTTRAIN=1 sum "$S/$name.cfg" 9 $threads predict)"
+        [ $name = mobilenet ] && continue       # momentum is saved with masks
+        for at in 4 7; do
+            DARKNET_FASTTRAIN=1 sum "$S/$name.cfg" $at $threads save="$S/at.weights" >/dev/null
+            check "$name, $threads threads: the same bits when saved after $at iterations and resumed" is "$first" "$(DARKNET_FASTTRAIN=1 sum "$S/$name.cfg" 9 $threads load="$S/at.weights")"
+            check "$name, $threads threads: and with predictions between" is "$first" "$(DARKNET_FASTTRAIN=1 sum "$S/$name.cfg" 9 $threads load="$S/at.weights" predict)"
+        done
+    done
+done
+off() { case $(DARKNET_FASTTRAIN=0 sum "$1" 5 2) in *' 0') true ;; *) false ;; esac }
+for name in vgg pruned lenet yolo; do check "$name: DARKNET_FASTTRAIN=0 is Darknet's own path" off "$S/$name.cfg"; done
+for name in vgg lenet mobilenet yolo connected; do
+    check "$name: without pruning keys, the same bits as with DARKNET_FASTTRAIN=0" is "$(sum "$S/$name.cfg" 5 2)" "$(DARKNET_FASTTRAIN=0 sum "$S/$name.cfg" 5 2)"
+done
+for name in pruned halves; do
+    check "$name: with pruning keys, the same bits as with DARKNET_FASTTRAIN=1" is "$(sum "$S/$name.cfg" 5 2)" "$(DARKNET_FASTTRAIN=1 sum "$S/$name.cfg" 5 2)"
+done
+
+#### Under the sanitizers
+clean() { # MODE CFG WORDS...: within 1e-4, and no report
+    DARKNET_FASTTRAIN=1 DARKNET_THREADS=2 "$S/sanitized" "$@" >"$S/out" 2>"$S/err"
+    cat "$S/out" "$S/err"
+    close "$S/out" "$(grep -c '^\[conv\|^\[connected' "$2")" - && ! grep -q 'Sanitizer\|runtime error' "$S/err"
+}
+for name in vgg mobilenet resnet yolo pools connected-small unknown; do
+    check "$name: sanitizers" clean check "$S/$name.cfg" 2 predict
+    check "$name: sanitizers, density .1" clean masked "$S/$name.cfg" .1 2
+done
+check "steps: sanitizers" clean stepped "$S/stepped.cfg" 18
+check "sizes: sanitizers" clean masked "$S/resized.cfg" .1 4 resize=24
+check "batches: sanitizers" clean masked "$S/mobilenet.cfg" .1 4 batch=3
+finish
