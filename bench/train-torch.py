@@ -48,7 +48,7 @@ def main():
     torch.set_num_threads(threads)
     torch.manual_seed(1)
     shape, rate, model = {"vgg-16-cifar": vgg_16_cifar, "lenet-5": lenet_5, "mobilenet-cifar": mobilenet_cifar}[network]()
-    images, labels = torch.rand(batch, *shape), torch.randint(10, (batch,))
+    images, labels = torch.rand(batch, *shape) - .5, torch.randint(10, (batch,))
     if layout == "channels_last":
         model = model.to(memory_format=torch.channels_last)
         images = images.contiguous(memory_format=torch.channels_last)

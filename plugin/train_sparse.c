@@ -18,9 +18,13 @@
 #include <string.h>
 
 enum {
-    CACHE_BYTES = 32 << 10,             /* of packed input that stays in the L1 cache */
-    SUMS_BYTES = 256 << 10,             /* of sums that stay in the L2 cache */
+    CACHE_BYTES = 40 << 10,             /* of packed input under a tile: stays in the L1 cache */
+    REGION_BYTES = 320 << 10,           /* of packed input under a region: stays in the L2 cache */
+    SUMS_BYTES = 384 << 10,             /* of sums of gradients, to which several regions add: likewise */
+    ONCE_BYTES = 8 << 10,               /* of those to which one region adds: as much as the L1 cache has room for beside the input */
+    RUN_ENTRIES = 6,                    /* entries that a filter should have in a block of channels, as its sums are read and written for them */
     UNROLLED_MOST = 2,                  /* rows of a plane that is unrolled */
+    TILE_VECTORS = 16,
     SIDE_MOST = 4                       /* image blocks side by side */
 };
 
@@ -60,6 +64,7 @@ struct prune_sparse_conv {
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 static int larger(int a, int b) { return a > b ? a : b; }
+static double larger_double(double a, double b) { return a > b ? a : b; }
 static int up(int a, int b) { return (a + b - 1) / b; }
 static int share(int n, int part, int parts) { return (int)((long long)part * n / parts); }
 static size_t share_of(size_t n, int part, int parts) { return n / (size_t)parts * (size_t)part + n % (size_t)parts * (size_t)part / (size_t)parts; }
@@ -83,42 +88,64 @@ static struct pass shape_of_pass(const struct prune_conv_shape *s, int unrolled,
     return pass;
 }
 
-static prune_tile_kernel *const *tile_at(const struct prune_kernels *kernels, int th, int tw) { return &kernels->conv.weight[th / 2 * (PRUNE_TILE_MOST + 1) + tw]; }
-
-static void plan_pass(struct pass *pass, const struct prune_kernels *kernels, int blocks, double density, int most)
+/* Vectors of packed input under so many columns of one source. */
+static int plane_under(const struct pass *pass, int columns)
 {
-    int flat = pass->kernel_h == 1 && pass->kernel_w == 1 && pass->stride_x == 1 && pass->stride_y == 1 && pass->dilate_x == 1 && pass->dilate_y == 1 && !pass->pad_x && !pass->pad_y;
-    (void)density;
-    if (flat && pass->out_h > 1) {
+    return ((pass->th - 1) * pass->stride_y + pass->kernel_h) * smaller(pass->stride_x, pass->kernel_w) * (columns + (pass->kernel_w - 1) / pass->stride_x) * pass->side;
+}
+
+/* A tile about as wide as it is high meets the least input for its size. */
+static void plan_tile(struct pass *pass, int most, int blocks)
+{
+    int vectors = smaller(most, TILE_VECTORS);
+    pass->th = vectors >= 16 && pass->out_h >= 4 ? 4 : pass->out_h >= 2 ? 2 : 1;
+    pass->tw = up(pass->out_w, up(pass->out_w, vectors / pass->th));
+    pass->side = 1;
+    if (pass->tw < pass->out_w || pass->th < pass->out_h) return;
+    int most_side = larger(1, smaller(smaller(SIDE_MOST, blocks), vectors / (pass->th * pass->tw)));
+    pass->side = up(blocks, up(blocks, most_side));
+}
+
+/* So many sources that their input under a tile stays in the L1 cache; up to twice as many where a filter has few weights in them. */
+static void plan_channels(struct pass *pass, int v, double density, int cache)
+{
+    int most = larger(1, cache / (int)sizeof(float) / v / plane_under(pass, pass->tw));
+    double wanted = RUN_ENTRIES / (pass->kernel_h * pass->kernel_w * larger_double(density, 1e-6));
+    if (wanted > most) most = wanted < 2. * most ? (int)wanted : 2 * most;
+    pass->channels = up(pass->sources, up(pass->sources, most));
+    pass->n_blocks = up(pass->sources, pass->channels);
+}
+
+static void plan_region(struct pass *pass, int v)
+{
+    int vectors = REGION_BYTES / (int)sizeof(float) / v / pass->channels, tiles = up(pass->out_w, pass->tw);
+    while (tiles > 1 && plane_under(pass, up(pass->out_w, up(pass->out_w, tiles * pass->tw))) > vectors) tiles--;
+    pass->columns = up(pass->out_w, up(pass->out_w, tiles * pass->tw));
+    pass->phases = smaller(pass->stride_x, pass->kernel_w);
+    pass->phase_vectors = (pass->columns + (pass->kernel_w - 1) / pass->stride_x) * pass->side;
+    pass->row = pass->phases * pass->phase_vectors;
+    pass->plane = plane_under(pass, pass->columns);
+}
+
+static int is_flat(const struct pass *pass)
+{
+    return pass->kernel_h == 1 && pass->kernel_w == 1 && pass->stride_x == 1 && pass->stride_y == 1 && pass->dilate_x == 1 && pass->dilate_y == 1 && !pass->pad_x && !pass->pad_y;
+}
+
+static void plan_pass(struct pass *pass, int v, int most, int blocks, double density, int cache)
+{
+    if (is_flat(pass)) {
         pass->w *= pass->h;
         pass->out_w *= pass->out_h;
         pass->h = pass->out_h = 1;
     }
-    int small = smaller(most, 16);
-    pass->th = pass->out_h >= 4 ? 4 : pass->out_h >= 2 ? 2 : 1;
-    if (most < 16 && pass->th > 2) pass->th = 2;
-    int widest = small / pass->th;
-    pass->tw = up(pass->out_w, up(pass->out_w, widest));
-    pass->side = 1;
-    if (pass->tw == pass->out_w && pass->out_h <= pass->th) {
-        int most_side = larger(1, smaller(SIDE_MOST, small / (pass->th * pass->tw)));
-        pass->side = up(blocks, up(blocks, smaller(most_side, blocks)));
-    }
-    if (getenv("S_TH")) { pass->th = atoi(getenv("S_TH")); pass->tw = smaller(atoi(getenv("S_TW")), pass->out_w); pass->tw = up(pass->out_w, up(pass->out_w, pass->tw));}
-    pass->columns = pass->tw;
-    if (getenv("S_COLS")) pass->columns = smaller(pass->out_w, atoi(getenv("S_COLS")));
-    pass->phases = smaller(pass->stride_x, pass->kernel_w);
-    pass->phase_vectors = (pass->columns + (pass->kernel_w - 1) / pass->stride_x) * pass->side;
-    pass->row = pass->phases * pass->phase_vectors;
-    pass->plane = ((pass->th - 1) * pass->stride_y + pass->kernel_h) * pass->row;
-    int tile = ((pass->th - 1) * pass->stride_y + pass->kernel_h) * pass->phases * (pass->tw + (pass->kernel_w - 1) / pass->stride_x) * pass->side;
-    int cache = CACHE_BYTES;
-    if (getenv("S_L1")) cache = atoi(getenv("S_L1")) << 10;
-    int most_channels = larger(1, cache / (int)sizeof(float) / kernels->vector / tile);
-    pass->n_blocks = up(pass->sources, most_channels);
-    pass->channels = up(pass->sources, pass->n_blocks);
-    pass->n_blocks = up(pass->sources, pass->channels);
+    plan_tile(pass, most, blocks);
+    plan_channels(pass, v, density, cache);
+    plan_region(pass, v);
 }
+
+/* Whether a part's images are one region. */
+static int is_one_region(const struct pass *pass, int blocks) { return pass->th == pass->out_h && pass->columns == pass->out_w && pass->side >= blocks; }
 
 /* ----------------------------------------------------------------------------------------------------------- lists -- */
 
@@ -232,6 +259,8 @@ done:
     return code;
 }
 
+static int tile_at(int th, int tw) { return th / 2 * (PRUNE_TILE_MOST + 1) + tw; }
+
 /* The first run of a block whose target is not below `target`. */
 static uint32_t run_from(const struct pass *pass, int block, int target)
 {
@@ -251,12 +280,12 @@ static size_t entries_of_piece(const struct pass *pass, int target, int end_targ
     return n;
 }
 
-/* Pieces about as wide (in targets) as they are high (in sources), as each repeats the reading of both. */
-static void plan_pieces(struct pass *pass, size_t n_entries, int v)
+/* Pieces about as wide (in targets) as they are high (in sources), as each repeats the reading of both. With one region alone, a block of sources is packed once for all targets. */
+static void plan_pieces(struct pass *pass, size_t n_entries, int v, int once)
 {
-    size_t most = SUMS_BYTES / sizeof(float) / (size_t)v;
-    if (getenv("S_SUMS")) most = (size_t)(atoi(getenv("S_SUMS")) << 10) / sizeof(float) / (size_t)v;
-    pass->target_pieces = pass->block_pieces = 1;
+    size_t most = (size_t)(once ? ONCE_BYTES : SUMS_BYTES) / sizeof(float) / (size_t)v;
+    pass->target_pieces = 1;
+    pass->block_pieces = once ? pass->n_blocks : 1;
     while (n_entries / ((size_t)pass->target_pieces * (size_t)pass->block_pieces) > most) {
         int wide = pass->targets / pass->target_pieces, high = pass->sources / pass->block_pieces;
         if (pass->block_pieces < pass->n_blocks && (high >= wide || wide < 2)) pass->block_pieces++;
@@ -304,12 +333,34 @@ static int note_survivors(struct prune_sparse_conv *conv, const uint8_t *mask)
     return PRUNE_OK;
 }
 
-static int make_pass(struct prune_sparse_conv *conv, struct pass *pass, int back, int most, const uint8_t *mask)
+/* At most. */
+static int blocks_of_part(const struct prune_sparse_conv *conv) { return up(conv->blocks, conv->parts); }
+
+static int make_pass(struct prune_sparse_conv *conv, struct pass *pass, int back, const uint8_t *mask)
 {
     *pass = shape_of_pass(&conv->shape, conv->unrolled, back);
-    double density = (double)conv->n_survivors / (double)weights_of(&conv->shape);
-    plan_pass(pass, conv->kernels, larger(1, up(conv->blocks, conv->parts)), density, most);
+    plan_pass(pass, conv->v, conv->kernels->conv.most_weight, blocks_of_part(conv), (double)conv->n_survivors / (double)weights_of(&conv->shape), CACHE_BYTES);
     return list_pass(conv, pass, back, mask);
+}
+
+static int make_gradient(struct prune_sparse_conv *conv, const uint8_t *mask)
+{
+    struct pass *pass = &conv->gradient;
+    double density = (double)conv->n_survivors / (double)weights_of(&conv->shape);
+    int most = conv->kernels->gradient.most, blocks = blocks_of_part(conv), p = 0;
+    *pass = shape_of_pass(&conv->shape, conv->unrolled, 0);
+    plan_pass(pass, conv->v, most, blocks, density, CACHE_BYTES);
+    int once = is_one_region(pass, blocks);
+    if (once) {
+        *pass = shape_of_pass(&conv->shape, conv->unrolled, 0);
+        plan_pass(pass, conv->v, most, blocks, density, CACHE_BYTES - ONCE_BYTES);
+    }
+    int code = list_pass(conv, pass, 0, mask);
+    if (code) return code;
+    plan_pieces(pass, conv->n_copies, conv->v, once);
+    conv->sums = calloc((size_t)conv->parts, sizeof *conv->sums);
+    while (conv->sums && p < conv->parts && (conv->sums[p] = malloc((conv->n_copies + 1) * sizeof **conv->sums))) p++;
+    return p == conv->parts ? PRUNE_OK : prune_fail(PRUNE_ERR_NOMEM, "out of memory for a convolution's gradients");
 }
 
 int prune_sparse_conv_new(struct prune_sparse_conv **made, const struct prune_conv_shape *shape, int images, int parts, const struct prune_kernels *kernels, const uint8_t *mask, int backward)
@@ -326,16 +377,9 @@ int prune_sparse_conv_new(struct prune_sparse_conv **made, const struct prune_co
     conv->backward = backward;
     conv->unrolled = shape->h <= UNROLLED_MOST && shape->out_h <= UNROLLED_MOST && shape->size > 1;
     code = note_survivors(conv, mask);
-    if (!code) code = make_pass(conv, &conv->forward, 0, kernels->conv.most_weight, mask);
-    if (!code && backward >= 2) code = make_pass(conv, &conv->back, 1, kernels->conv.most_weight, mask);
-    if (!code && backward) code = make_pass(conv, &conv->gradient, 0, kernels->gradient.most, mask);
-    if (!code && backward) {
-        plan_pieces(&conv->gradient, conv->n_copies, conv->v);
-        conv->sums = calloc((size_t)parts, sizeof *conv->sums);
-        for (int p = 0; p < parts && conv->sums; p++)
-            if (!(conv->sums[p] = malloc((conv->n_copies + 1) * sizeof **conv->sums))) break;
-        if (!conv->sums || !conv->sums[parts - 1]) code = prune_fail(PRUNE_ERR_NOMEM, "out of memory for a convolution's gradients");
-    }
+    if (!code) code = make_pass(conv, &conv->forward, 0, mask);
+    if (!code && backward >= 2) code = make_pass(conv, &conv->back, 1, mask);
+    if (!code && backward) code = make_gradient(conv, mask);
     if (code) prune_sparse_conv_free(conv);
     else *made = conv;
     return code;
@@ -364,13 +408,11 @@ void prune_sparse_conv_free(struct prune_sparse_conv *conv)
 
 static size_t packed_floats(const struct prune_sparse_conv *conv, const struct pass *pass) { return (size_t)pass->channels * (size_t)pass->plane * (size_t)conv->v; }
 
-/* Sums of a region's tiles, of all targets. */
+/* Sums of all targets, where image blocks are side by side: then a region is a whole plane. */
 static size_t region_floats(const struct prune_sparse_conv *conv, const struct pass *pass)
 {
-    return (size_t)pass->targets * (size_t)(pass->th * pass->columns * pass->side * conv->v);
+    return pass->side > 1 ? (size_t)pass->targets * (size_t)(pass->out_h * pass->out_w * pass->side * conv->v) : 0;
 }
-
-static int blocks_of_part(const struct prune_sparse_conv *conv) { return up(conv->blocks, conv->parts); }
 
 /* Delta with image blocks side by side, of a whole part; 0: it is read where it lies. */
 static size_t delta_floats(const struct prune_sparse_conv *conv)
@@ -401,7 +443,8 @@ struct walk {
     const struct pass *pass;
     const float *in;
     float *packed;
-    struct region zeroed;               /* whose border of zeros lies in `packed`, and whose inside is written anew for each block of sources; no blocks: none */
+    struct region region;               /* what lies in `packed`; its border of zeros stays for all blocks of sources. No blocks: nothing */
+    int block;                          /* of sources */
 };
 
 /* Copies `vectors` vectors for each of n channels. */
@@ -441,11 +484,12 @@ static void pack_region(struct walk *walk, const struct region *region, int bloc
     size_t v = (size_t)walk->conv->v, row = (size_t)pass->w * v, plane = row * (size_t)pass->h;
     int first = block * pass->channels, n = smaller(pass->channels, pass->sources - first), rows = (region->rows - 1) * pass->stride_y + pass->kernel_h;
     const float *in = walk->in + ((size_t)region->block * (size_t)pass->sources + (size_t)first) * plane;
-    const struct region *z = &walk->zeroed;
-    if (z->blocks != region->blocks || z->y != region->y || z->x != region->x || z->rows != region->rows || z->columns != region->columns) {
-        memset(walk->packed, 0, packed_floats(walk->conv, pass) * sizeof *walk->packed);
-        walk->zeroed = *region;
-    }
+    const struct region *r = &walk->region;
+    int same = r->blocks == region->blocks && r->y == region->y && r->x == region->x && r->rows == region->rows && r->columns == region->columns;
+    if (same && r->block == region->block && walk->block == block) return;
+    if (!same) memset(walk->packed, 0, packed_floats(walk->conv, pass) * sizeof *walk->packed);
+    walk->region = *region;
+    walk->block = block;
     for (int i = 0; i < rows; i++) {
         int y = place_of(region->y, i, pass->stride_y, pass->pad_y, pass->dilate_y, pass->h);
         if (i % pass->stride_y < pass->kernel_h && y >= 0) pack_row(walk, region, in + (size_t)y * row, walk->packed + (size_t)(i * pass->row) * v, n);
@@ -483,15 +527,12 @@ static int next_region(const struct pass *pass, int first, int end, struct regio
 static void unpack_region(const struct walk *walk, const struct region *region, const float *sums, float *out)
 {
     const struct pass *pass = walk->pass;
-    size_t v = (size_t)walk->conv->v, plane = (size_t)(pass->out_h * pass->out_w) * v, sums_row = (size_t)(region->columns * pass->side) * v, sums_plane = (size_t)region->rows * sums_row;
-    for (int y = 0; y < region->rows; y++)
-        for (int b = 0; b < region->blocks; b++) {
-            float *to = out + (size_t)(region->block + b) * (size_t)pass->targets * plane + (size_t)((region->y + y) * pass->out_w + region->x) * v;
-            const float *from = sums + (size_t)y * sums_row + (size_t)b * v;
-            if (pass->side == 1) copy_vectors(walk, from, sums_plane, region->columns, pass->targets, to, plane);
-            else
-                for (int x = 0; x < region->columns; x++) copy_vectors(walk, from + (size_t)(x * pass->side) * v, sums_plane, 1, pass->targets, to + (size_t)x * v, plane);
-        }
+    int pixels = region->rows * region->columns;
+    size_t v = (size_t)walk->conv->v, plane = (size_t)(pass->out_h * pass->out_w) * v;
+    for (int b = 0; b < region->blocks; b++)
+        for (int p = 0; p < pixels; p++)
+            copy_vectors(walk, sums + (size_t)(p * pass->side + b) * v, (size_t)(pixels * pass->side) * v, 1, pass->targets,
+                         out + (size_t)(region->block + b) * (size_t)pass->targets * plane + (size_t)p * v, plane);
 }
 
 static void sum_region(struct walk *walk, const struct region *region, float *sums, size_t sums_plane, size_t sums_row)
@@ -507,7 +548,7 @@ static void sum_region(struct walk *walk, const struct region *region, float *su
             int x = share(region->columns, i, tiles), columns = share(region->columns, i + 1, tiles) - x;
             tile.input = walk->packed + (size_t)(x * pass->side) * v;
             tile.sums = sums + (size_t)(x * pass->side) * v;
-            (*tile_at(walk->conv->kernels, region->rows, columns * pass->side))(&tile);
+            walk->conv->kernels->conv.weight[tile_at(region->rows, columns * pass->side)](&tile);
         }
     }
 }
@@ -518,10 +559,8 @@ static void run_pass(const struct prune_sparse_conv *conv, const struct pass *pa
     float *sums = scratch + packed_floats(conv, pass);
     size_t v = (size_t)conv->v, plane = (size_t)(pass->out_h * pass->out_w) * v;
     struct region region = { 0 };
-    int direct = pass->side == 1 && (pass->n_blocks == 1 || (pass->columns == pass->out_w && pass->th == pass->out_h));
-    if (getenv("S_DIRECT")) direct = pass->side == 1 && atoi(getenv("S_DIRECT"));
     while (next_region(pass, share(conv->blocks, part, conv->parts), share(conv->blocks, part + 1, conv->parts), &region)) {
-        if (direct) {
+        if (pass->side == 1) {
             float *to = out + (size_t)region.block * (size_t)pass->targets * plane + (size_t)(region.y * pass->out_w + region.x) * v;
             sum_region(&walk, &region, to, plane, (size_t)pass->out_w * v);
             continue;
@@ -542,6 +581,7 @@ void prune_sparse_conv_back_input(const struct prune_sparse_conv *conv, const fl
 /* ------------------------------------------------------------------------------------------------------ to the weights -- */
 
 typedef float four __attribute__((vector_size(16)));
+typedef int lanes __attribute__((vector_size(16)));
 
 static four four_at(const float *from)
 {
@@ -550,12 +590,26 @@ static four four_at(const float *from)
     return x;
 }
 
-/* The lanes of n sums, v each, v a multiple of 4: lane l in sum l mod 4; (s0 + s1) + (s2 + s3). */
+static four fold(const float *sum, int v)
+{
+    four s = four_at(sum);
+    for (int l = 4; l < v; l += 4) s += four_at(sum + l);
+    return s;
+}
+
+/* The lanes of n sums, v each: lane l in s(l mod 4), in order; (s0 + s1) + (s2 + s3). Four sums at a time. */
 static void add_lanes(const float *sums, size_t n, int v, float *to)
 {
-    for (size_t i = 0; i < n; i++, sums += v) {
-        four s = four_at(sums);
-        for (int l = 4; l < v; l += 4) s += four_at(sums + l);
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4, sums += 4 * v) {
+        four a = fold(sums, v), b = fold(sums + v, v), c = fold(sums + 2 * v, v), d = fold(sums + 3 * v, v);
+        four ab = __builtin_shuffle(a, b, (lanes){ 0, 4, 2, 6 }) + __builtin_shuffle(a, b, (lanes){ 1, 5, 3, 7 });
+        four cd = __builtin_shuffle(c, d, (lanes){ 0, 4, 2, 6 }) + __builtin_shuffle(c, d, (lanes){ 1, 5, 3, 7 });
+        four all = __builtin_shuffle(ab, cd, (lanes){ 0, 1, 4, 5 }) + __builtin_shuffle(ab, cd, (lanes){ 2, 3, 6, 7 });
+        memcpy(to + i, &all, sizeof all);
+    }
+    for (; i < n; i++, sums += v) {
+        four s = fold(sums, v);
         to[i] = (s[0] + s[1]) + (s[2] + s[3]);
     }
 }
@@ -595,7 +649,7 @@ static void add_region(struct walk *walk, const struct region *region, const flo
             int x = share(region->columns, i, tiles), columns = share(region->columns, i + 1, tiles) - x;
             tile.input = walk->packed + (size_t)(x * pass->side) * v;
             tile.delta = delta + (size_t)target * tile.delta_plane + (size_t)(x * pass->side) * v;
-            kernels->tiles[region->rows / 2 * (PRUNE_TILE_MOST + 1) + columns * pass->side](&tile);
+            kernels->tiles[tile_at(region->rows, columns * pass->side)](&tile);
         }
         tile.sums += (size_t)(pass->runs[end].start - pass->runs[run].start) * v;
     }
@@ -627,8 +681,8 @@ void prune_sparse_conv_back_weights(struct prune_sparse_conv *conv, const float 
     struct walk walk = { .conv = conv, .pass = pass, .in = in, .packed = scratch };
     float *sums = walk.packed + packed_floats(conv, pass), *room = sums + pass->most_entries * (size_t)conv->v;
     if (pass->side > 1) delta = pack_delta(&walk, delta, share(conv->blocks, part, conv->parts), share(conv->blocks, part + 1, conv->parts), room);
-    for (int t = 0; t < pass->target_pieces; t++)
-        for (int b = 0; b < pass->block_pieces; b++)
+    for (int b = 0; b < pass->block_pieces; b++)
+        for (int t = 0; t < pass->target_pieces; t++)
             sum_piece(&walk, delta, share(pass->targets, t, pass->target_pieces), share(pass->targets, t + 1, pass->target_pieces), share(pass->n_blocks, b, pass->block_pieces),
                       share(pass->n_blocks, b + 1, pass->block_pieces), sums, part);
 }

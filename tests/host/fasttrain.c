@@ -2,12 +2,14 @@
  *
  * fasttrain check <cfg> <iterations> [<words>]             random images; each iteration begins with the network's own numbers, so that errors don't add up
  * fasttrain masked <cfg> <density> <iterations> [<words>]  with masks that stay: random zeros, a schedule that is through
- * fasttrain stepped <cfg> <iterations> [<words>]           the cfg's own pruning keys: at each step the gradients of all weights, pruned or not, are compared too
+ * fasttrain stepped <cfg> <iterations> [<words>]           the cfg's own pruning keys; at each step the gradients that the rule looks at are compared too
  * fasttrain same <cfg> <iterations> <threads> [<words>]    a checksum of all that training changes, after so many iterations in all
  *
  * Words: predict        another batch is predicted (and its outputs compared) between iterations
  *        batch=<n>      every second iteration has so many images (not more than the cfg's)
  *        resize=<n>     every second iteration has images so wide and high
+ *        sparse=<d>     a layer of a density below <d> is computed sparsely, in place of what the plugin thinks faster; 2: all that have masks
+ *        reload=<path>  weights are saved after the first iteration and come back after the third
  *        rule=<n>       masked: the recovery rule, by its number
  *        wrong=<what>   decay, delta, variance or momentum: the double computation makes that mistake, which has to be seen
  *        save=<weights> load=<weights>    same: afterwards, and before
@@ -35,6 +37,8 @@
 void forward_convolutional_layer(layer l, network net);
 void forward_connected_layer(layer l, network net);
 
+double __real_prune_sparse_conv_crossover(const void *shape, int images, int vector);
+double __wrap_prune_sparse_conv_crossover(const void *shape, int images, int vector);
 int __real_prune_mask_step(struct prune_tensor *tensors, int n_tensors, const struct prune_settings *settings, int t, struct prune_step *done);
 
 enum array { WEIGHTS, BIASES, SCALES, WEIGHT_UPDATES, BIAS_UPDATES, SCALE_UPDATES, ROLLING_MEAN, ROLLING_VARIANCE, MEMORY, ARRAYS };
@@ -58,7 +62,8 @@ enum wrong { NOTHING, DECAY, DELTA, VARIANCE, MOMENTUM };
 struct words {
     int predict, batch, resize, rule;
     enum wrong wrong;
-    const char *save, *load;
+    double sparse;
+    const char *save, *load, *reload;
 };
 
 static struct reference {
@@ -620,6 +625,11 @@ static void update_layer(const layer *l, struct twin *twin, enum prune_rule rule
     step_rows(weights, updates, n, rate, momentum);
 }
 
+double __wrap_prune_sparse_conv_crossover(const void *shape, int images, int vector)
+{
+    return ref.words.sparse > 0 ? ref.words.sparse : __real_prune_sparse_conv_crossover(shape, images, vector);
+}
+
 /* A step of the schedule stands between gradients and update. Afterwards weights that went or came back are what the step made them. */
 int __wrap_prune_mask_step(struct prune_tensor *tensors, int n_tensors, const struct prune_settings *settings, int t, struct prune_step *done)
 {
@@ -629,8 +639,8 @@ int __wrap_prune_mask_step(struct prune_tensor *tensors, int n_tensors, const st
         const double *updates = ref.twins[tensor->layer].arrays[WEIGHT_UPDATES];
         before[i] = numbers(tensor->n, 1);
         for (size_t j = 0; j < tensor->n; j++) before[i][j] = !tensor->mask[j];
-        compare(&ref.step, "momentum", tensor->momentum, updates, (int)tensor->n, NULL);
-        compare(&ref.step, "momentum", tensor->momentum, updates, (int)tensor->n, before[i]);
+        compare(&ref.step, "momentum", tensor->momentum, updates, (int)tensor->n, tensor->mask);
+        if (settings->rule != PRUNE_NONE) compare(&ref.step, "momentum", tensor->momentum, updates, (int)tensor->n, before[i]);
     }
     int code = __real_prune_mask_step(tensors, n_tensors, settings, t, done);
     for (int i = 0; i < n_tensors && ref.twins; i++) {
@@ -773,6 +783,8 @@ static void attach_masks(const char *cfg_path, double density)
 static void between(int iteration, int batch, int width)
 {
     if (iteration && ref.words.predict) predict();
+    if (ref.words.reload && iteration == 1) save_weights(ref.net, (char *)ref.words.reload);
+    if (ref.words.reload && iteration == 3) load_weights(ref.net, (char *)ref.words.reload);
     if (ref.words.batch) set_batch_network(ref.net, iteration % 2 ? ref.words.batch : batch);
     if (ref.words.resize && iteration) resize_network(ref.net, iteration % 2 ? ref.words.resize : width, iteration % 2 ? ref.words.resize : width);
 }
@@ -858,6 +870,8 @@ static int read_words(int n, char **words)
         else if (!strncmp(words[i], "batch=", 6)) ref.words.batch = atoi(value);
         else if (!strncmp(words[i], "resize=", 7)) ref.words.resize = atoi(value);
         else if (!strncmp(words[i], "rule=", 5)) ref.words.rule = atoi(value);
+        else if (!strncmp(words[i], "sparse=", 7)) ref.words.sparse = atof(value);
+        else if (!strncmp(words[i], "reload=", 7)) ref.words.reload = value;
         else if (!strncmp(words[i], "save=", 5)) ref.words.save = value;
         else if (!strncmp(words[i], "load=", 5)) ref.words.load = value;
         else if (!strncmp(words[i], "wrong=", 6)) {

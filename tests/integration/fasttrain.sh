@@ -8,7 +8,7 @@ unset DARKNET_CPU DARKNET_THREADS DARKNET_SPARSE DARKNET_FASTTRAIN
 compile() { # TREE OUTPUT FLAGS...
     local tree=$1 output=$2
     shift 2
-    gcc -std=c11 -D_GNU_SOURCE -ffp-contract=off -Wall -Wextra -Werror -Wl,--wrap=prune_mask_step "$@" -isystem "$tree/include" -Iplugin tests/host/fasttrain.c "$tree/libdarknet.a" -lm -pthread -lopenblas -ldnnl -lgomp -lz -lcjson -o "$output"
+    gcc -std=c11 -D_GNU_SOURCE -ffp-contract=off -Wall -Wextra -Werror -Wl,--wrap=prune_mask_step,--wrap=prune_sparse_conv_crossover "$@" -isystem "$tree/include" -Iplugin tests/host/fasttrain.c "$tree/libdarknet.a" -lm -pthread -lopenblas -ldnnl -lgomp -lz -lcjson -o "$output"
 }
 check "fasttrain.c compiles" compile "$HOOKED" "$S/fasttrain" -O3
 check "fasttrain.c compiles with sanitizers" compile "$BUILD/sanitized" "$S/sanitized" -O1 -g -fsanitize=address,undefined
@@ -86,12 +86,16 @@ one() {
     computes "$name: Darknet's own path" "$f" 0 DARKNET_FASTTRAIN=0 -- check 4
     computes "$name: Darknet's own path, density .3" "$f" 0 DARKNET_FASTTRAIN=0 -- masked .3 4
     for threads in 1 2 3; do computes "$name: fast, $threads threads" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=$threads -- check 4; done
-    for density in .05 .3 1; do computes "$name: fast, density $density" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=2 -- masked $density 4; done
+    for density in .05 .3 1; do
+        computes "$name: fast, density $density" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=2 -- masked $density 4
+        for threads in 1 2 3; do computes "$name: sparse, density $density, $threads threads" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=$threads -- masked $density 4 sparse=2; done
+    done
+    computes "$name: some sparse, predictions between" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=2 -- masked .3 4 sparse=.3 predict
     computes "$name: fast, predictions between" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=2 -- check 3 predict
-    computes "$name: fast, density .1, predictions between" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=3 -- masked .1 3 predict
+    computes "$name: fast, sparse, predictions between" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=3 -- masked .1 3 predict sparse=2
     grep -qw avx2 /proc/cpuinfo || return
     computes "$name: fast, without AVX-512" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=2 DARKNET_CPU=-avx512 -- check 3
-    computes "$name: fast, without AVX-512, density .1" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=3 DARKNET_CPU=-avx512 -- masked .1 3
+    computes "$name: sparse, without AVX-512" "$f" 1 DARKNET_FASTTRAIN=1 DARKNET_THREADS=3 DARKNET_CPU=-avx512 -- masked .1 3 sparse=2
 }
 for name in $names; do
     free_cores
@@ -117,20 +121,22 @@ done
 for fast in 0 1; do
     V=("DARKNET_FASTTRAIN=$fast" DARKNET_THREADS=2)
     computes "batches of 16 and 5 in turn (DARKNET_FASTTRAIN=$fast)" "$S/vgg.cfg" $fast "${V[@]}" -- check 5 batch=5
-    computes "batches of 16 and 3 in turn, density .1 (DARKNET_FASTTRAIN=$fast)" "$S/mobilenet.cfg" $fast "${V[@]}" -- masked .1 5 batch=3
+    computes "batches of 16 and 3 in turn, density .1 (DARKNET_FASTTRAIN=$fast)" "$S/mobilenet.cfg" $fast "${V[@]}" -- masked .1 5 batch=3 sparse=2
     computes "batches of 16 and 1, predictions between (DARKNET_FASTTRAIN=$fast)" "$S/lenet.cfg" $fast "${V[@]}" -- check 4 batch=1 predict
     computes "sizes 16 and 24 in turn (DARKNET_FASTTRAIN=$fast)" "$S/resized.cfg" $fast "${V[@]}" -- check 5 resize=24
-    computes "sizes 16 and 8 in turn, density .1, predictions between (DARKNET_FASTTRAIN=$fast)" "$S/resized.cfg" $fast "${V[@]}" -- masked .1 5 resize=8 predict
+    computes "sizes 16 and 8 in turn, density .1, predictions between (DARKNET_FASTTRAIN=$fast)" "$S/resized.cfg" $fast "${V[@]}" -- masked .1 5 resize=8 predict sparse=.2
+    computes "weights loaded between (DARKNET_FASTTRAIN=$fast)" "$S/vgg.cfg" $fast "${V[@]}" -- check 5 reload="$S/between.weights"
+    computes "weights loaded between, sparse (DARKNET_FASTTRAIN=$fast)" "$S/lenet.cfg" $fast "${V[@]}" -- masked .1 5 reload="$S/between.weights" sparse=2
 done
 
 #### Recovery rules: what they remember of pruned weights, and the gradients of all weights when a step chooses
 for fast in 0 1; do
     V=("DARKNET_FASTTRAIN=$fast" DARKNET_THREADS=2)
-    for rule in 1 2 3; do computes "rule $rule, masks that stay (DARKNET_FASTTRAIN=$fast)" "$S/groups.cfg" $fast "${V[@]}" -- masked .1 3 rule=$rule; done
+    for rule in 1 2 3; do computes "rule $rule, masks that stay (DARKNET_FASTTRAIN=$fast)" "$S/groups.cfg" $fast "${V[@]}" -- masked .1 3 rule=$rule sparse=2; done
     for rule in none gradient restore shadow; do
         for name in lenet subdivisions; do
             sed "s/^max_batches=100/&\nprune_sparsity=.9\nprune_steps=4\nprune_end=8\nprune_rule=$rule/" "$S/$name.cfg" >"$S/stepped.cfg"
-            computes "$name: four steps by rule $rule (DARKNET_FASTTRAIN=$fast)" "$S/stepped.cfg" $fast "${V[@]}" -- stepped 18
+            computes "$name: four steps by rule $rule (DARKNET_FASTTRAIN=$fast)" "$S/stepped.cfg" $fast "${V[@]}" -- stepped 18 sparse=.5
             check "$name: and the steps saw all gradients (rule $rule, DARKNET_FASTTRAIN=$fast)" grep -q '^step gradients ' "$S/stepped.cfg.out"
         done
     done
@@ -141,7 +147,7 @@ pruned() { sed "s/^max_batches=100/&\nprune_sparsity=.9\nprune_steps=3\nprune_en
 pruned vgg >"$S/pruned.cfg"
 pruned subdivisions >"$S/halves.cfg"
 # sum <cfg> <iterations> <threads> <words>: a line "<checksum> <fast layers>"
-sum() { "$S/fasttrain" same "$@" 2>>"$LOG" | awk '{ print $NF }' | paste -sd ' '; }
+sum() { "$S/fasttrain" same "$@" sparse=.5 2>>"$LOG" | awk '{ print $NF }' | paste -sd ' '; }
 is() { echo "$1 is $2" && [ -n "$1" ] && [ "$1" = "$2" ]; }
 for threads in 1 2 3; do
     for name in pruned halves mobilenet; do
@@ -174,9 +180,9 @@ clean() { # MODE CFG WORDS...: within 1e-4, and no report
 }
 for name in vgg mobilenet resnet yolo pools connected-small unknown; do
     check "$name: sanitizers" clean check "$S/$name.cfg" 2 predict
-    check "$name: sanitizers, density .1" clean masked "$S/$name.cfg" .1 2
+    check "$name: sanitizers, density .1" clean masked "$S/$name.cfg" .1 2 sparse=2
 done
-check "steps: sanitizers" clean stepped "$S/stepped.cfg" 18
-check "sizes: sanitizers" clean masked "$S/resized.cfg" .1 4 resize=24
-check "batches: sanitizers" clean masked "$S/mobilenet.cfg" .1 4 batch=3
+check "steps: sanitizers" clean stepped "$S/stepped.cfg" 18 sparse=.5
+check "sizes: sanitizers" clean masked "$S/resized.cfg" .1 4 resize=24 sparse=2
+check "batches: sanitizers" clean masked "$S/mobilenet.cfg" .1 4 batch=3 sparse=2
 finish
