@@ -30,7 +30,7 @@ DEPS_TEST := libcmocka-dev quilt libpng-dev pkg-config libopencv-dev $(if $(filt
 DEPS_CIFAR := libpng-dev
 
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test deps-npm deps-debian-npm deps-png demo test data-mnist data-fashion data-cifar10 results-mnist results-rules results-structured results-pack bench bench-hooks bench-structured bench-pack fuzz refresh clean distclean help
+.PHONY: all deps deps-test deps-npm deps-debian-npm deps-png demo test data-mnist data-fashion data-cifar10 results-mnist results-rules results-structured results-pack bench bench-train bench-hooks bench-structured bench-pack fuzz refresh clean distclean help
 
 all: $(BUILD)/darknet.built
 
@@ -151,6 +151,10 @@ results-pack: deps ## LeNet-300-100 and LeNet-5 pruned, as codebooks, packed, 3 
 bench: deps-test ## sparse inference against OpenCV, and ncnn and AlexeyAB where NCNN= and ALEXEYAB= say: build/bench/sparse.csv, sparse-goals.csv
 	$(Q)$(MAKE) -s all $(BUILD)/pristine.unpacked
 	$(Q)NCNN='$(NCNN)' ALEXEYAB='$(ALEXEYAB)' bench/sparse
+bench-train: deps ## training dense, sparse and on a schedule against PyTorch: build/bench/train.csv, train-memory.csv, train-accuracy.csv, train-goals.csv
+	$(call install,python3-torch)
+	$(Q)$(MAKE) -s all data-mnist
+	$(Q)bench/train
 bench-hooks: deps ## what the hooks cost: build/bench/hooks.csv
 	$(Q)$(MAKE) -s all
 	$(Q)bench/hooks

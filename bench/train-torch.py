@@ -75,7 +75,7 @@ def main():
         print("train: seconds", *("%.6f" % s for s in seconds), flush=True)
     if loss is None or not loss.item() < first:
         sys.exit("train-torch: %s: the loss has not fallen (at first %g)" % (network, first))
-    print("train: peak_mb %.1f" % (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000))
+    print("train: peak_mb %.1f" % (1024e-6 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
     print("train-torch: %s %s: loss %g, at first %g" % (network, layout, loss.item(), first), file=sys.stderr)
 
 

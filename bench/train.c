@@ -189,7 +189,7 @@ int main(int argc, char **argv)
     }
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    printf("\ntrain: peak_mb %.1f\n", (double)usage.ru_maxrss / 1000);
+    printf("\ntrain: peak_mb %.1f\n", 1024e-6 * (double)usage.ru_maxrss);
     fprintf(stderr, "train: %s %s: loss %g, at first %g\n", argv[1], argv[2], run.loss, run.first_loss);
     return 0;
 }

@@ -2,12 +2,12 @@
  *
  * In: activations as PRUNE_IMAGES, weights (n, c / groups, size, size) and their mask. Out: outputs, gradients to the input, and gradients to the surviving weights.
  *
- * Each of the three passes goes over the plane of its outputs (of delta, for the weights) in regions, as long as a tile is high and one or more tiles wide. The part of a region's input that a
- * block of channels has is packed with its border of zeros,
+ * Each of the three passes goes over the plane of its outputs (of delta, for the weights) in regions, as high as a tile and one or more tiles wide. What a block of channels has of a region's
+ * input is packed with its border of zeros,
  *
  *   packed input      [channel][row][phase][column][image block] of vectors      phase: column mod stride; image blocks: several, side by side, where planes are small
  *
- * and all the filters' tiles pass over it. A pass has its own list of the surviving weights, by blocks of channels, filters, and places in the weights array.
+ * and the tiles of all filters pass over it. A pass has its own list of the surviving weights, by blocks of channels, filters, and places in the weights array.
  *
  * Of planes so small that a kernel mostly meets the border, the rows are planes of their own ("unrolled"): a weight is then in the list once for each pair of rows that it joins, and the rows
  * of the border are not there.
@@ -20,11 +20,12 @@
 enum {
     CACHE_BYTES = 40 << 10,             /* of packed input under a tile: stays in the L1 cache */
     REGION_BYTES = 320 << 10,           /* of packed input under a region: stays in the L2 cache */
+    OUTPUT_BYTES = 256 << 10,           /* of outputs of a region, to which each block of channels adds: likewise */
     SUMS_BYTES = 384 << 10,             /* of sums of gradients, to which several regions add: likewise */
-    ONCE_BYTES = 8 << 10,               /* of those to which one region adds: as much as the L1 cache has room for beside the input */
-    RUN_ENTRIES = 6,                    /* entries that a filter should have in a block of channels, as its sums are read and written for them */
+    ONCE_BYTES = 16 << 10,              /* of those to which one region adds: as much as the L1 cache has room for beside the input */
+    RUN_ENTRIES = 8,                    /* entries that a filter should have in a block of channels, as its sums are read and written for them */
     UNROLLED_MOST = 2,                  /* rows of a plane that is unrolled */
-    TILE_VECTORS = 16,
+    TILE_VECTORS = 16,                  /* wider ones need input that takes the L1 cache from the other channels */
     SIDE_MOST = 4                       /* image blocks side by side */
 };
 
@@ -71,6 +72,8 @@ static size_t share_of(size_t n, int part, int parts) { return n / (size_t)parts
 
 /* ----------------------------------------------------------------------------------------------------------- plans -- */
 
+static int is_unrolled(const struct prune_conv_shape *s) { return s->h <= UNROLLED_MOST && s->out_h <= UNROLLED_MOST && s->size > 1; }
+
 /* Forward: in -> out. back: delta -> in_delta, a convolution of stride 1 with the turned kernel over delta with stride - 1 zeros between its rows and columns. */
 static struct pass shape_of_pass(const struct prune_conv_shape *s, int unrolled, int back)
 {
@@ -116,11 +119,15 @@ static void plan_channels(struct pass *pass, int v, double density, int cache)
     pass->n_blocks = up(pass->sources, pass->channels);
 }
 
+/* As many tiles as keep both the packed input and what they sum near. */
 static void plan_region(struct pass *pass, int v)
 {
-    int vectors = REGION_BYTES / (int)sizeof(float) / v / pass->channels, tiles = up(pass->out_w, pass->tw);
-    while (tiles > 1 && plane_under(pass, up(pass->out_w, up(pass->out_w, tiles * pass->tw))) > vectors) tiles--;
-    pass->columns = up(pass->out_w, up(pass->out_w, tiles * pass->tw));
+    int tiles = up(pass->out_w, pass->tw), vector = (int)sizeof(float) * v;
+    long long outputs = pass->n_blocks > 1 ? (long long)pass->targets * pass->th * vector : 0;
+    for (;; tiles--) {
+        pass->columns = up(pass->out_w, up(pass->out_w, tiles * pass->tw));
+        if (tiles == 1 || (plane_under(pass, pass->columns) <= REGION_BYTES / vector / pass->channels && outputs * pass->columns <= OUTPUT_BYTES)) break;
+    }
     pass->phases = smaller(pass->stride_x, pass->kernel_w);
     pass->phase_vectors = (pass->columns + (pass->kernel_w - 1) / pass->stride_x) * pass->side;
     pass->row = pass->phases * pass->phase_vectors;
@@ -375,7 +382,7 @@ int prune_sparse_conv_new(struct prune_sparse_conv **made, const struct prune_co
     conv->blocks = up(images, conv->v);
     conv->parts = parts;
     conv->backward = backward;
-    conv->unrolled = shape->h <= UNROLLED_MOST && shape->out_h <= UNROLLED_MOST && shape->size > 1;
+    conv->unrolled = is_unrolled(shape);
     code = note_survivors(conv, mask);
     if (!code) code = make_pass(conv, &conv->forward, 0, mask);
     if (!code && backward >= 2) code = make_pass(conv, &conv->back, 1, mask);
@@ -590,15 +597,14 @@ static four four_at(const float *from)
     return x;
 }
 
-static four fold(const float *sum, int v)
+static inline four fold(const float *sum, int v)
 {
     four s = four_at(sum);
     for (int l = 4; l < v; l += 4) s += four_at(sum + l);
     return s;
 }
 
-/* The lanes of n sums, v each: lane l in s(l mod 4), in order; (s0 + s1) + (s2 + s3). Four sums at a time. */
-static void add_lanes(const float *sums, size_t n, int v, float *to)
+static inline void add_lanes_of(const float *sums, size_t n, int v, float *to)
 {
     size_t i = 0;
     for (; i + 4 <= n; i += 4, sums += 4 * v) {
@@ -612,6 +618,14 @@ static void add_lanes(const float *sums, size_t n, int v, float *to)
         four s = fold(sums, v);
         to[i] = (s[0] + s[1]) + (s[2] + s[3]);
     }
+}
+
+/* The lanes of n sums, v each: lane l in s(l mod 4), in order; (s0 + s1) + (s2 + s3). With v known to the compiler. */
+static void add_lanes(const float *sums, size_t n, int v, float *to)
+{
+    if (v == 16) add_lanes_of(sums, n, 16, to);
+    else if (v == 8) add_lanes_of(sums, n, 8, to);
+    else add_lanes_of(sums, n, v, to);
 }
 
 /* Delta of the part's blocks [first, end), the blocks of a group side by side: (group, target, pixel, side). Places without a block are zeros, as their input is left as it was. */
@@ -725,8 +739,56 @@ void prune_sparse_conv_update(const struct prune_sparse_conv *conv, float decay,
 
 /* ------------------------------------------------------------------------------------------------------- cost model -- */
 
+/* Nanoseconds, on the machine that bench/train's figures come from: for a vector of V floats, and beside it for an entry or a run. */
+struct costs {
+    double fma, entry;                  /* of an entry: each vector of its tile, and the rest */
+    double sums;                        /* of a run: each vector of its tile */
+    double packed, out;                 /* each vector that is packed; each that is written, or of delta */
+};
+static const struct costs sum_costs = { .18, .4, .6, 1.7, 2 }, gradient_costs = { .18, 1.3, .6, 1.7, 1 };
+
+static int meeting(int size, int in, int out, int stride, int pad)
+{
+    int n = 0;
+    for (int k = 0; k < size; k++) n += meets(k, in, out, stride, pad);
+    return n;
+}
+
+/* Time of one pass over all images: with no weights, and what a density of 1 takes beside it. */
+static void add_cost(const struct prune_conv_shape *s, const struct pass *pass, int unrolled, int blocks, const struct costs *cost, double *fixed, double *rising)
+{
+    double planes = up(blocks, pass->side), vectors = (double)(pass->out_h * pass->out_w) * pass->side;
+    double tiles = (double)up(pass->out_h, pass->th) * up(pass->out_w, pass->tw), regions = (double)up(pass->out_h, pass->th) * up(pass->out_w, pass->columns);
+    double rows = meeting(s->size, s->h, s->out_h, s->stride, s->pad), entries = (double)s->n * (s->c / s->groups) * meeting(s->size, s->w, s->out_w, s->stride, s->pad);
+    if (unrolled) {                     /* pairs of rows that a column of the kernel joins */
+        rows = 0;
+        for (int y = 0; y < s->out_h; y++)
+            for (int ky = 0; ky < s->size; ky++) rows += y * s->stride + ky >= s->pad && y * s->stride + ky - s->pad < s->h;
+    }
+    *rising += planes * entries * rows * (vectors * cost->fma + tiles * cost->entry);
+    *fixed += planes * ((double)pass->targets * vectors * (pass->n_blocks * cost->sums / s->groups + cost->out) + pass->sources * regions * pass->plane * cost->packed);
+}
+
+/* Flops a nanosecond of the dense path's three passes, with vectors of 16. */
+static double dense_rate(const struct prune_conv_shape *s)
+{
+    int smallest = smaller(smaller(s->h, s->w), smaller(s->out_h, s->out_w));
+    if (s->size == 1 && s->stride == 1 && s->groups == 1) return 200;
+    if (s->size != 3 || s->stride != 1 || s->pad != 1 || s->groups != 1 || s->c < 32 || s->n < 32 || smallest < 4) return 180;
+    return smallest >= 8 ? 430 : 320;
+}
+
 double prune_sparse_conv_crossover(const struct prune_conv_shape *shape, int images, int vector)
 {
-    (void)shape, (void)images, (void)vector;
-    return 0;
+    static const double density = .25;  /* of the plan whose costs are taken */
+    int unrolled = is_unrolled(shape), blocks = up(images, vector), most = vector == 8 ? 8 : TILE_VECTORS;
+    double flops = 2. * images * (double)shape->n * (shape->c / shape->groups) * shape->size * shape->size * shape->out_h * shape->out_w;
+    double dense = 3 * flops / (dense_rate(shape) * vector / 16), fixed = 0, rising = 0;
+    if (shape->groups > 1 && shape->c / shape->groups < 8) return 0;
+    for (int i = 0; i < 3; i++) {
+        struct pass pass = shape_of_pass(shape, unrolled, i == 1);
+        plan_pass(&pass, vector, most, blocks, density, CACHE_BYTES);
+        add_cost(shape, &pass, unrolled, blocks, i < 2 ? &sum_costs : &gradient_costs, &fixed, &rising);
+    }
+    return dense <= fixed ? 0 : dense >= fixed + rising ? 1 : (dense - fixed) / rising;
 }

@@ -252,15 +252,14 @@ static int steps_right(const struct prune_sparse_conv *conv, const struct layer 
     return same;
 }
 
-static void check_layer(const struct prune_kernels *kernels, const struct prune_conv_shape *shape, int images, int parts, double density, int left)
+static void check_layer(const struct prune_kernels *kernels, const struct prune_conv_shape *shape, int images, int parts, double density, int backward, int left)
 {
     struct layer layer = random_layer(kernels, shape, images, density, left);
     const struct prune_conv_shape *s = &layer.shape;
     struct prune_sparse_conv *conv = NULL;
     char name[160];
-    int backward = density == .02 ? 1 : 2;
-    snprintf(name, sizeof name, "%d x %d x %d -> %d, size %d stride %d pad %d groups %d, %d images in %d parts, density %g", s->c, s->h, s->w, s->n, s->size, s->stride, s->pad, s->groups, images,
-             parts, density);
+    snprintf(name, sizeof name, "%d x %d x %d -> %d, size %d stride %d pad %d groups %d, %d images in %d parts, density %g, backward %d", s->c, s->h, s->w, s->n, s->size, s->stride, s->pad, s->groups, images,
+             parts, density, backward);
     int code = prune_sparse_conv_new(&conv, s, images, parts, kernels, layer.mask, backward);
     if (code) check_that(0, "%s: %d", name, code);
     else {
@@ -268,7 +267,7 @@ static void check_layer(const struct prune_kernels *kernels, const struct prune_
         run_passes(conv, &layer, &got, backward, parts, left);
         run_passes(conv, &layer, &again, backward, parts, left);
         double errors[3] = { lanes_error(&layer, got.out, layer.outputs, layer.out), backward > 1 ? lanes_error(&layer, got.in_delta, layer.inputs, layer.in_delta) : 0,
-                             updates_error(&layer, got.updates) };
+                             backward ? updates_error(&layer, got.updates) : 0 };
         check_that(errors[0] < 1e-5 && errors[1] < 1e-5 && errors[2] < 1e-5 && same_passes(&layer, &got, &again, backward) && steps_right(conv, &layer, &got, parts),
                    "%s: forward %.1e, to the input %.1e, to the weights %.1e", name, errors[0], errors[1], errors[2]);
     }
@@ -308,6 +307,8 @@ static const struct prune_conv_shape shapes[] = {     /* c, h, w, n, size, strid
     { 8, 6, 6, 16, 3, 2, 1, 8, 0, 0 },
     { 8, 5, 5, 12, 3, 1, 1, 2, 0, 0 },
     { 3, 3, 3, 17, 3, 1, 1, 1, 0, 0 },
+    { 20, 5, 100, 3, 3, 1, 1, 1, 0, 0 },
+    { 9, 7, 200, 3, 3, 2, 1, 1, 0, 0 },
 };
 
 static void check_shapes(const struct prune_kernels *kernels)
@@ -317,11 +318,11 @@ static void check_shapes(const struct prune_kernels *kernels)
     unsigned i = 0;
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (int d = 0; d < 4; d++, i++) {
-            int large = shapes[s].c * shapes[s].n * shapes[s].h * shapes[s].w > 6000;
-            check_layer(kernels, &shapes[s], large && images[i % 8] > 35 ? 35 : images[(i + s) % 8], (int)(i % 3) + 1, densities[d], (int)(i / 2 % 2));
+            int large = shapes[s].c * shapes[s].n * shapes[s].h * shapes[s].w > 6000, n = images[(i + s) % 8];
+            check_layer(kernels, &shapes[s], large && n > 35 ? 35 : n, (int)(i % 3) + 1, densities[d], i % 5 < 3 ? 2 : (int)(i % 5) - 3, (int)(i / 2 % 2));
         }
-    check_layer(kernels, &shapes[5], 70, 1, 1, 0);
-    check_layer(kernels, &shapes[4], 5, 3, .3, 1);
+    check_layer(kernels, &shapes[5], 70, 1, 1, 2, 0);
+    check_layer(kernels, &shapes[4], 5, 3, .3, 2, 1);
 }
 
 /* A new weights array is taken over, and the old one's gradients are forgotten. */
