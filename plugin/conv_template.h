@@ -9,6 +9,9 @@
 
 enum { MOST_WEIGHT = REGISTERS == 32 ? 28 : 12, MOST_BLOCK4 = REGISTERS == 32 ? 6 : 3 };
 
+/* An address that stays in its register: gcc 12 would keep the distance of each vector in one of its own, of which there are too few. */
+#define keep_pointer(x) __asm__("" : "+r"(x))
+
 INLINE void tile_weight(const struct prune_tile *tile, const int th, const int tw)
 {
     const struct prune_conv_run *run = tile->runs;
@@ -18,23 +21,31 @@ INLINE void tile_weight(const struct prune_tile *tile, const int th, const int t
     for (size_t i = 0; i < tile->n_runs; i++, run++) {
         float *sums = tile->sums + (size_t)(run->filter - tile->filter_0) * tile->sums_plane;
         vec acc[PRUNE_TILE_MOST];
+        float *line = sums;
 #pragma GCC unroll 4
-        for (int y = 0; y < th; y++)
+        for (int y = 0; y < th; y++, line += sums_row) {
+            keep_pointer(line);
 #pragma GCC unroll 28
-            for (int r = 0; r < tw; r++) acc[y * tw + r] = first ? v_zero() : v_load(sums + (size_t)y * sums_row + r * V);
+            for (int r = 0; r < tw; r++) acc[y * tw + r] = first ? v_zero() : v_load(line + r * V);
+        }
         const struct prune_conv_entry *end = tile->entries + run[1].start;
         for (const struct prune_conv_entry *e = tile->entries + run->start; e < end; e++) {
             const float *x = (const float *)(const void *)(input + e->offset);
             vec w = v_set1(e->weight);
 #pragma GCC unroll 4
-            for (int y = 0; y < th; y++)
+            for (int y = 0; y < th; y++, x += row) {
+                keep_pointer(x);
 #pragma GCC unroll 28
-                for (int r = 0; r < tw; r++) acc[y * tw + r] = v_fma(w, v_load(x + (size_t)y * row + r * V), acc[y * tw + r]);
+                for (int r = 0; r < tw; r++) acc[y * tw + r] = v_fma(w, v_load(x + r * V), acc[y * tw + r]);
+            }
         }
+        line = sums;
 #pragma GCC unroll 4
-        for (int y = 0; y < th; y++)
+        for (int y = 0; y < th; y++, line += sums_row) {
+            keep_pointer(line);
 #pragma GCC unroll 28
-            for (int r = 0; r < tw; r++) v_store(sums + (size_t)y * sums_row + r * V, acc[y * tw + r]);
+            for (int r = 0; r < tw; r++) v_store(line + r * V, acc[y * tw + r]);
+        }
     }
 }
 

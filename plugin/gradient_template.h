@@ -4,9 +4,6 @@
 
 #include "gradient.h"
 
-/* An address that stays in its register: gcc 12 would keep the distance of each vector in one of its own, of which there are too few. */
-#define keep_pointer(x) __asm__("" : "+r"(x))
-
 /* The tile of delta stays in registers, beside 4 sums: input comes as the memory operand of its multiply-add. */
 INLINE void tile_gradient(const struct prune_gradient_tile *tile, const int th, const int tw)
 {

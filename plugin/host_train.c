@@ -476,7 +476,7 @@ static int train(struct run *run)
     struct job *job = run->job;
     network *net = job->net;
     struct prune *prune = net->prune;
-    int iteration = (int)get_current_batch(net), images = job->train.n, code = PRUNE_OK;
+    int iteration = (int)get_current_batch(net), begun = iteration, images = job->train.n, code = PRUNE_OK;
     uint64_t per_iteration = (uint64_t)net->batch * (uint64_t)net->subdivisions;
     run->shown = prune_seconds_now();
     run->shown_at = iteration;
@@ -504,7 +504,7 @@ static int train(struct run *run)
             save(run, "_last.weights");
         }
         if (stop) return prune_fail(PRUNE_ERR_STOPPED, "stopped at iteration %d; the same command goes on from there", iteration);
-        if (run->on_terminal && prune_seconds_now() - run->shown > 0.2) print_progress(run, iteration, loss);
+        if (run->on_terminal && (iteration == begun + 1 || prune_seconds_now() - run->shown > 0.2)) print_progress(run, iteration, loss);
     }
     return PRUNE_OK;
 }

@@ -102,27 +102,68 @@ static const struct prune_tensor *tensor_of(const network *net, int layer)
     return NULL;
 }
 
-static int make_sparse(struct prune_training *training, int i)
+static int make_sparse(struct prune_training *training, int i, const uint8_t *mask)
 {
     struct prune_trained *layer = &training->layers[i];
     struct prune_conv_shape shape = prune_trained_shape(&training->net->layers[i]);
-    prune_sparse_conv_free(layer->sparse_conv);
-    layer->sparse_conv = NULL;
-    layer->sparse = layer->tensor && (double)layer->tensor->active < prune_sparse_conv_crossover(&shape, training->batch.images, training->batch.kernels->vector) * (double)layer->tensor->n;
-    if (!layer->sparse) return PRUNE_OK;
-    return prune_sparse_conv_new(&layer->sparse_conv, &shape, training->batch.images, training->batch.parts, training->batch.kernels, layer->tensor->mask, reach_of(training, i));
+    layer->sparse = 1;
+    return prune_sparse_conv_new(&layer->sparse_conv, &shape, training->batch.images, training->batch.parts, training->batch.kernels, mask, reach_of(training, i));
+}
+
+static int is_sparse_enough(const struct prune_training *training, int i)
+{
+    const struct prune_tensor *tensor = training->layers[i].tensor;
+    struct prune_conv_shape shape = prune_trained_shape(&training->net->layers[i]);
+    return tensor && (double)tensor->active < prune_sparse_conv_crossover(&shape, training->batch.images, training->batch.kernels->vector) * (double)tensor->n;
+}
+
+/* Layers are compressed side by side: a step changes the masks of all. */
+struct compressing {
+    struct prune_training *training;
+    _Atomic int next;
+    _Atomic int code;
+};
+
+static void compress_layers(void *context, int part, int parts)
+{
+    struct compressing *job = context;
+    (void)part, (void)parts;
+    for (int i; (i = job->next++) < job->training->n;) {
+        struct prune_trained *layer = &job->training->layers[i];
+        prune_sparse_conv_free(layer->sparse_conv);
+        layer->sparse_conv = NULL;
+        layer->sparse = 0;
+        if ((layer->kind != PRUNE_TRAINED_CONV && layer->kind != PRUNE_TRAINED_CONNECTED) || !is_sparse_enough(job->training, i)) continue;
+        int code = make_sparse(job->training, i, layer->tensor->mask);
+        if (code) job->code = code;
+    }
+}
+
+/* oneDNN is slow at some grouped convolutions; our kernels are not, with or without zeros. */
+static int replace_grouped(struct prune_training *training, int i)
+{
+    struct prune_trained *layer = &training->layers[i];
+    size_t n = (size_t)training->net->layers[i].nweights;
+    uint8_t *all = layer->tensor ? NULL : malloc(n);
+    if (all) memset(all, 1, n);
+    const uint8_t *mask = layer->tensor ? layer->tensor->mask : all;
+    int code = mask ? make_sparse(training, i, mask) : prune_fail(PRUNE_ERR_NOMEM, "out of memory for training");
+    free(all);
+    return code;
 }
 
 /* The dense path of a layer that is sparse goes when no rule will ask it for gradients. */
 static int plan_weighted(struct prune_training *training, int i)
 {
     struct prune_trained *layer = &training->layers[i];
-    int conv = layer->kind == PRUNE_TRAINED_CONV, code = make_sparse(training, i);
+    int conv = layer->kind == PRUNE_TRAINED_CONV, code = PRUNE_OK, partial = training->batch.images < training->batch.kernels->vector;
+    if (conv && !layer->sparse) code = prune_trained_dense(training, i);
+    if (!code && conv && !layer->sparse && training->net->layers[i].groups > 1 && prune_dense_conv_out(layer->dense_conv) == PRUNE_PLAIN && !partial) code = replace_grouped(training, i);
+    layer->complete = layer->sparse && (!layer->tensor || layer->tensor->active == layer->tensor->n);
     if (!code && layer->sparse && !prune_gradients_left(training->net->prune)) {
         prune_dense_conv_free(layer->dense_conv);
         layer->dense_conv = NULL;
     }
-    if (!code && conv && !layer->sparse) code = prune_trained_dense(training, i);
     if (code) return code;
     enum prune_layout before = i > 0 ? training->layers[i - 1].layout : PRUNE_PLAIN;
     struct prune_planes planes = i > 0 ? training->layers[i - 1].planes : training->input_planes;
@@ -154,7 +195,7 @@ static enum prune_layout layout_after(const struct prune_training *training, int
     return before == PRUNE_PLAIN ? PRUNE_CHANNELS : before;
 }
 
-static int plan_layer(struct prune_training *training, int i)
+static void find_kind(struct prune_training *training, int i)
 {
     struct prune_trained *layer = &training->layers[i];
     const struct layer *l = &training->net->layers[i];
@@ -163,6 +204,12 @@ static int plan_layer(struct prune_training *training, int i)
     layer->from = l->type == SHORTCUT ? l->index : -1;
     layer->kind = kind_of(training, i, &layer->activation);
     layer->tensor = tensor_of(training->net, i);
+}
+
+static int plan_layer(struct prune_training *training, int i)
+{
+    struct prune_trained *layer = &training->layers[i];
+    const struct layer *l = &training->net->layers[i];
     layer->layout = layer->in_layout = PRUNE_PLAIN;
     layer->plain_out = layer->plain_delta = 0;
     prune_norm_free(&layer->norm);
@@ -250,6 +297,10 @@ static int plan(struct prune_training *training)
     int code = PRUNE_OK;
     training->input_planes = (struct prune_planes){ net->c, net->h * net->w };
     if ((long)net->c * net->h * net->w != net->inputs || net->c < 1) training->input_planes = (struct prune_planes){ net->inputs, 1 };
+    for (int i = 0; i < training->n; i++) find_kind(training, i);
+    struct compressing job = { training, 0, PRUNE_OK };
+    prune_threads_run(training->batch.threads, compress_layers, &job);
+    code = job.code;
     for (int i = 0; !code && i < training->n; i++) code = plan_layer(training, i);
     if (!code) code = make_scratch(training);
     if (code) return code;

@@ -32,7 +32,8 @@ struct prune_trained {          /* a layer */
     enum prune_layout in_layout;
     enum prune_activation activation;
     struct prune_norm norm;
-    int sparse;                 /* the sparse path computes it; then `dense` is for gradients to all weights */
+    int sparse;                 /* the sparse path computes it; then dense_conv is for gradients to all weights */
+    int complete;               /* and it has all of its weights */
     struct prune_dense_conv *dense_conv;
     struct prune_sparse_conv *sparse_conv;
     struct prune_dense_connected dense_connected;

@@ -190,6 +190,12 @@ static void forward_weighted(struct job *job)
     run(job, normalise);
 }
 
+/* A recovery rule looks at gradients that the sparse path does not compute. */
+static int wants_all(const struct job *job)
+{
+    return job->training->all_gradients && !job->layer->complete;
+}
+
 static void back_sums(void *context, int part, int parts)
 {
     struct job *job = context;
@@ -214,7 +220,7 @@ static void conv_gradients(void *context, int part, int parts)
     (void)parts;
     if (delta == layer->delta) prune_norm_back_apply(&layer->norm, layer->x, layer->delta, part);
     if (layer->sparse) {
-        if (!job->training->all_gradients) prune_sparse_conv_back_weights(layer->sparse_conv, job->in, delta, scratch, part);
+        if (!wants_all(job)) prune_sparse_conv_back_weights(layer->sparse_conv, job->in, delta, scratch, part);
         if (in_delta) prune_sparse_conv_back_input(layer->sparse_conv, delta, in_delta, scratch, part);
         return;
     }
@@ -292,13 +298,13 @@ static void backward_weighted(struct job *job, int i)
             job->delta = plain;
         }
         run(job, conv_gradients);
-        if (!layer->sparse || !training->all_gradients) run(job, conv_updates);
+        if (!layer->sparse || !wants_all(job)) run(job, conv_updates);
     } else {
         if (layer->norm.normalised) run(job, back_normalise);
         run(job, connected_gradients);
     }
     if (job->gift.values) give(&job->gift);
-    if (layer->sparse && training->all_gradients) gradient_to_all(job, i);
+    if (layer->sparse && wants_all(job)) gradient_to_all(job, i);
 }
 
 /* --------------------------------------------------------------------------------------------------------- other layers -- */

@@ -44,7 +44,7 @@ int prune_dense_connected_back_input(const struct prune_dense_connected *connect
 /* updates += delta^T in, over all images; a part does its share of the outputs */
 int prune_dense_connected_back_weights(const struct prune_dense_connected *connected, const float *in, const float *delta, float *updates, int part);
 
-/* The twins (train_plain.c): sums in double, rounded once; images (n, c, h, w) in Darknet's order. in_delta is written, updates are added to. */
+/* The twins (train_plain_conv.c): sums in double, rounded once; images (n, c, h, w) in Darknet's order. in_delta is written, updates are added to. */
 void prune_train_conv_plain(const struct prune_conv_shape *shape, int images, const float *weights, const float *in, float *out);
 void prune_train_conv_back_input_plain(const struct prune_conv_shape *shape, int images, const float *weights, const float *delta, float *in_delta);
 void prune_train_conv_back_weights_plain(const struct prune_conv_shape *shape, int images, const float *in, const float *delta, float *updates);

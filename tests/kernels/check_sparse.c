@@ -258,8 +258,8 @@ static void check_layer(const struct prune_kernels *kernels, const struct prune_
     const struct prune_conv_shape *s = &layer.shape;
     struct prune_sparse_conv *conv = NULL;
     char name[160];
-    snprintf(name, sizeof name, "%d x %d x %d -> %d, size %d stride %d pad %d groups %d, %d images in %d parts, density %g, backward %d", s->c, s->h, s->w, s->n, s->size, s->stride, s->pad, s->groups, images,
-             parts, density, backward);
+    snprintf(name, sizeof name, "%d x %d x %d -> %d, size %d stride %d pad %d groups %d, %d images in %d parts, density %g, backward %d", s->c, s->h, s->w, s->n, s->size, s->stride,
+             s->pad, s->groups, images, parts, density, backward);
     int code = prune_sparse_conv_new(&conv, s, images, parts, kernels, layer.mask, backward);
     if (code) check_that(0, "%s: %d", name, code);
     else {
@@ -348,8 +348,8 @@ static void check_crossover(const struct prune_kernels *kernels)
     struct prune_conv_shape vgg = { 256, 8, 8, 256, 3, 1, 1, 1, 8, 8 }, one = { 256, 8, 8, 256, 1, 1, 0, 1, 8, 8 }, depthwise = { 256, 8, 8, 256, 3, 1, 1, 256, 8, 8 };
     int v = kernels->vector;
     double full = prune_sparse_conv_crossover(&vgg, 8 * v, v), few = prune_sparse_conv_crossover(&vgg, v / 4, v), flat = prune_sparse_conv_crossover(&one, 8 * v, v);
-    check_that(full > .1 && full < .6 && few < full / 2 && flat > full && flat < 1, "the dense path is the faster one from a density of %.2f on; with a quarter of the lanes %.2f; 1x1 %.2f", full, few,
-               flat);
+    check_that(full > .1 && full < .6 && few < full / 2 && flat > full && flat < 1,
+               "the dense path is the faster one from a density of %.2f on; with a quarter of the lanes %.2f; 1x1 %.2f", full, few, flat);
     check_that(prune_sparse_conv_crossover(&depthwise, 8 * v, v) == 0, "a depthwise layer is never sparse");
 }
 
