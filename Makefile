@@ -29,8 +29,10 @@ DEPS_BUILD := gcc g++ make patch xz-utils libopenblas-dev $(if $(filter x86_64,$
 DEPS_TEST := libcmocka-dev quilt libpng-dev pkg-config libopencv-dev $(if $(filter x86_64,$(shell uname -m)),gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 DEPS_CIFAR := libpng-dev
 
+LIBS := -lopenblas $(if $(filter 1,$(ONEDNN)),-ldnnl -lgomp) -lz -lcjson -lm -pthread
+
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test deps-npm deps-debian-npm deps-png demo test data-mnist data-fashion data-cifar10 results-mnist results-rules results-structured results-pack bench bench-train bench-hooks bench-structured bench-pack fuzz refresh clean distclean help
+.PHONY: all libs deps deps-test deps-npm deps-debian-npm deps-png demo test data-mnist data-fashion data-cifar10 results-mnist results-rules results-structured results-pack bench bench-train bench-hooks bench-structured bench-pack fuzz refresh clean distclean help
 
 all: $(BUILD)/darknet.built
 
@@ -179,6 +181,8 @@ refresh: $(BUILD)/pristine.unpacked ## refreshes all patches with quilt
 	$(Q)rm -rf $(BUILD)/refresh && cp -a $(BUILD)/pristine $(BUILD)/refresh
 	$(Q)cd $(BUILD)/refresh && quilt --quiltrc ../../patches/quiltrc push -a --refresh
 
+libs: ## prints what programs are linked with beside libdarknet.a
+	@echo $(if $(filter 0,$(BLAS)),$(filter-out -lopenblas,$(LIBS)),$(LIBS))
 clean: ## removes what was built, keeps what was downloaded
 	$(Q)rm -rf darknet $(filter-out $(PACKAGES) $(BUILD)/data,$(wildcard $(BUILD)/*))
 distclean: ## removes everything that git ignores

@@ -68,9 +68,9 @@ int prune_training_spares(const network *net, const struct prune_tensor *tensor)
 void prune_training_update(network *net);                   /* before Darknet's own updates, which are left out for the layers that have had theirs */
 void prune_training_outputs(network *net);                  /* brings the layers' l.output up to date */
 
-/* Whether the recovery rule will want gradients to pruned weights, and whether it does in the iteration whose forward pass begins now. */
-int prune_gradients_left(const struct prune *prune);
+/* Whether the recovery rule wants gradients to pruned weights in the iteration whose forward pass begins now, and whether it wants them in every one for some time. */
 int prune_gradients_wanted(network *net);
+int prune_gradients_always(const struct prune *prune);
 
 /* The engine in a network's forward pass (host_inference.c). */
 void prune_inference_restore(network *net);         /* dense weights and deltas as they were; planned anew when it comes to predict */

@@ -386,20 +386,28 @@ static void finish_settings(network *net)
     prune->checked = 1;
 }
 
-int prune_gradients_left(const struct prune *prune)
+/* The newest step that has run, as the schedule sees it: after -clear, iterations count anew, and it begins anew. */
+static int step_so_far(const struct prune *prune, int iteration)
 {
-    return is_pruned(prune) && prune->settings.rule != PRUNE_NONE && prune->state.step < prune->settings.steps;
+    int due = prune_schedule_step(&prune->settings, iteration);
+    return due < prune->state.step ? prune_schedule_step(&prune->settings, iteration - 1) : prune->state.step;
+}
+
+int prune_gradients_always(const struct prune *prune)
+{
+    return is_pruned(prune) && (prune->settings.rule == PRUNE_GRADIENT || prune->settings.rule == PRUNE_SHADOW) && prune->state.step < prune->settings.steps;
 }
 
 /* The images of an iteration count as seen before its first forward pass. */
 int prune_gradients_wanted(network *net)
 {
     struct prune *prune = net->prune;
-    if (!prune_gradients_left(prune)) return 0;
-    if (prune->settings.rule != PRUNE_RESTORE) return 1;
+    if (!is_pruned(prune) || prune->settings.rule == PRUNE_NONE) return 0;
     finish_settings(net);
     size_t images = (size_t)net->batch * (size_t)net->subdivisions, seen = *net->seen;
-    return prune_schedule_step(&prune->settings, (int)((seen > 0 ? seen - 1 : 0) / images) + 1) > prune->state.step;
+    int iteration = (int)((seen > 0 ? seen - 1 : 0) / images) + 1, step = step_so_far(prune, iteration);
+    if (prune->settings.rule != PRUNE_RESTORE) return step < prune->settings.steps;
+    return prune_schedule_step(&prune->settings, iteration) > step;
 }
 
 static void mask_and_step(network *net)
@@ -413,7 +421,7 @@ static void mask_and_step(network *net)
     finish_settings(net);
     int iteration = (int)get_current_batch(net);
     int due = prune_schedule_step(&prune->settings, iteration), overdue = prune_schedule_step(&prune->settings, iteration - 1);
-    if (due < prune->state.step) prune->state.step = overdue;   /* -clear: the schedule begins anew */
+    prune->state.step = step_so_far(prune, iteration);
     if (overdue > prune->state.step)
         prune_note("iteration %d is past step %d of %d: what the schedule has missed is pruned at once; -clear counts iterations from 0", iteration, overdue, prune->settings.steps);
     if (due > prune->state.step && prune->settings.order != PRUNE_TOGETHER)     /* no kind may miss its last step */

@@ -504,7 +504,7 @@ static int train(struct run *run)
             save(run, "_last.weights");
         }
         if (stop) return prune_fail(PRUNE_ERR_STOPPED, "stopped at iteration %d; the same command goes on from there", iteration);
-        if (run->on_terminal && (iteration == begun + 1 || prune_seconds_now() - run->shown > 0.2)) print_progress(run, iteration, loss);
+        if (run->on_terminal && iteration > run->shown_at && (iteration == begun + 1 || prune_seconds_now() - run->shown > 0.2)) print_progress(run, iteration, loss);
     }
     return PRUNE_OK;
 }

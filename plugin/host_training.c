@@ -44,6 +44,12 @@ static int same_planes(struct prune_planes a, int c, int pixels)
     return a.c == c && a.pixels == pixels;
 }
 
+/* [dropout] changes the output of the layer before it in place. A layer whose derivative is taken from that, and a shortcut that reads it, have to see it. */
+static int dropout_follows(const network *net, int i)
+{
+    return i + 1 < net->n && net->layers[i + 1].type == DROPOUT;
+}
+
 static enum prune_trained_kind kind_of(const struct prune_training *training, int i, enum prune_activation *activation)
 {
     const network *net = training->net;
@@ -51,7 +57,8 @@ static enum prune_trained_kind kind_of(const struct prune_training *training, in
     struct prune_planes before = i > 0 ? training->layers[i - 1].planes : training->input_planes;
     int shaped = same_planes(before, l->c, l->h * l->w), known;
     *activation = PRUNE_LINEAR_ACTIVATION;
-    known = activation_of(l, activation);
+    known = activation_of(l, activation) && !(l->activation == LOGISTIC && dropout_follows(net, i));
+    if (training->layers[i].known < 0) return PRUNE_TRAINED_OWN;
     switch (l->type) {
     case CONVOLUTIONAL: return !l->binary && !l->xnor && known && shaped ? PRUNE_TRAINED_CONV : PRUNE_TRAINED_OWN;
     case CONNECTED: return known && (long)before.c * before.pixels == l->inputs ? PRUNE_TRAINED_CONNECTED : PRUNE_TRAINED_OWN;
@@ -59,7 +66,7 @@ static enum prune_trained_kind kind_of(const struct prune_training *training, in
     case AVGPOOL: return shaped && i > 0 ? PRUNE_TRAINED_AVGPOOL : PRUNE_TRAINED_OWN;
     case ACTIVE: return known && i > 0 && (long)before.c * before.pixels == l->outputs ? PRUNE_TRAINED_ACTIVATE : PRUNE_TRAINED_OWN;
     case SHORTCUT:
-        if (!known || i == 0 || !same_planes(before, l->out_c, l->out_w * l->out_h)) return PRUNE_TRAINED_OWN;
+        if (!known || i == 0 || dropout_follows(net, l->index) || !same_planes(before, l->out_c, l->out_w * l->out_h)) return PRUNE_TRAINED_OWN;
         return same_planes(training->layers[l->index].planes, l->out_c, l->out_w * l->out_h) && l->w == l->out_w && l->h == l->out_h ? PRUNE_TRAINED_SHORTCUT : PRUNE_TRAINED_OWN;
     case SOFTMAX: return !l->softmax_tree && i > 0 ? PRUNE_TRAINED_SOFTMAX : PRUNE_TRAINED_OWN;
     default: return PRUNE_TRAINED_OWN;
@@ -95,6 +102,12 @@ int prune_trained_dense(struct prune_training *training, int i)
     return training->scratch ? PRUNE_OK : prune_fail(PRUNE_ERR_NOMEM, "out of memory for training");
 }
 
+void prune_trained_drop_dense(struct prune_trained *layer)
+{
+    prune_dense_conv_free(layer->dense_conv);
+    layer->dense_conv = NULL;
+}
+
 static const struct prune_tensor *tensor_of(const network *net, int layer)
 {
     for (int i = 0; net->prune && i < net->prune->n_tensors; i++)
@@ -114,7 +127,7 @@ static int is_sparse_enough(const struct prune_training *training, int i)
 {
     const struct prune_tensor *tensor = training->layers[i].tensor;
     struct prune_conv_shape shape = prune_trained_shape(&training->net->layers[i]);
-    return tensor && (double)tensor->active < prune_sparse_conv_crossover(&shape, training->batch.images, training->batch.kernels->vector) * (double)tensor->n;
+    return tensor && (double)tensor->active < prune_sparse_conv_crossover(&shape, training->batch.images, training->batch.parts, training->batch.kernels->vector) * (double)tensor->n;
 }
 
 /* Layers are compressed side by side: a step changes the masks of all. */
@@ -152,18 +165,16 @@ static int replace_grouped(struct prune_training *training, int i)
     return code;
 }
 
-/* The dense path of a layer that is sparse goes when no rule will ask it for gradients. */
+/* A layer that is sparse needs its dense path at steps alone: it is made then. */
 static int plan_weighted(struct prune_training *training, int i)
 {
     struct prune_trained *layer = &training->layers[i];
     int conv = layer->kind == PRUNE_TRAINED_CONV, code = PRUNE_OK, partial = training->batch.images < training->batch.kernels->vector;
-    if (conv && !layer->sparse) code = prune_trained_dense(training, i);
+    if (conv && (!layer->sparse || !layer->known)) code = prune_trained_dense(training, i);     /* a recovery rule may want it of a sparse layer too */
+    if (conv) layer->known = code == PRUNE_ERR_UNSUPPORTED ? -1 : 1;
     if (!code && conv && !layer->sparse && training->net->layers[i].groups > 1 && prune_dense_conv_out(layer->dense_conv) == PRUNE_PLAIN && !partial) code = replace_grouped(training, i);
     layer->complete = layer->sparse && (!layer->tensor || layer->tensor->active == layer->tensor->n);
-    if (!code && layer->sparse && !prune_gradients_left(training->net->prune)) {
-        prune_dense_conv_free(layer->dense_conv);
-        layer->dense_conv = NULL;
-    }
+    if (layer->sparse && !prune_gradients_always(training->net->prune)) prune_trained_drop_dense(layer);
     if (code) return code;
     enum prune_layout before = i > 0 ? training->layers[i - 1].layout : PRUNE_PLAIN;
     struct prune_planes planes = i > 0 ? training->layers[i - 1].planes : training->input_planes;
@@ -275,6 +286,8 @@ static void lay_out(struct prune_training *training, int i)
     layer->seen_output = l->output;
     layer->seen_delta = l->delta;
     layer->seen_outputs = l->outputs;
+    layer->seen_w = l->w;
+    layer->seen_h = l->h;
 }
 
 static int make_scratch(struct prune_training *training)
@@ -291,10 +304,27 @@ static int make_scratch(struct prune_training *training)
     return training->scratch ? PRUNE_OK : prune_fail(PRUNE_ERR_NOMEM, "out of memory for training");
 }
 
+static void free_room(struct prune_room *room)
+{
+    free(room->floats);
+    *room = (struct prune_room){ NULL, 0 };
+}
+
+/* Copies in other layouts: the next plan needs others. */
+static void free_copies(struct prune_training *training)
+{
+    for (int i = 0; i < 3; i++) {
+        free_room(&training->input_as[i]);
+        free_room(&training->temporary[i]);
+        for (int j = 0; j < training->n; j++) free_room(&training->layers[j].as_room[i]);
+    }
+}
+
 static int plan(struct prune_training *training)
 {
     const network *net = training->net;
     int code = PRUNE_OK;
+    free_copies(training);
     training->input_planes = (struct prune_planes){ net->c, net->h * net->w };
     if ((long)net->c * net->h * net->w != net->inputs || net->c < 1) training->input_planes = (struct prune_planes){ net->inputs, 1 };
     for (int i = 0; i < training->n; i++) find_kind(training, i);
@@ -307,7 +337,6 @@ static int plan(struct prune_training *training)
     find_readers(training);
     for (int i = 0; i < training->n; i++) lay_out(training, i);
     training->replan = 0;
-    training->stale = 1;
     return PRUNE_OK;
 }
 
@@ -318,21 +347,14 @@ static void free_layer_plans(struct prune_trained *layer)
     prune_dense_conv_free(layer->dense_conv);
     prune_sparse_conv_free(layer->sparse_conv);
     prune_norm_free(&layer->norm);
-    for (int i = 0; i < 3; i++) {
-        free(layer->rooms[i].floats);
-        free(layer->as_room[i].floats);
-    }
+    for (int i = 0; i < 3; i++) free(layer->rooms[i].floats);
     memset(layer, 0, sizeof *layer);
 }
 
 static void free_plans(struct prune_training *training)
 {
+    free_copies(training);
     for (int i = 0; i < training->n; i++) free_layer_plans(&training->layers[i]);
-    for (int i = 0; i < 3; i++) {
-        free(training->input_as[i].floats);
-        free(training->temporary[i].floats);
-        training->input_as[i] = training->temporary[i] = (struct prune_room){ NULL, 0 };
-    }
     free(training->scratch);
     training->scratch = NULL;
     training->scratch_bytes = 0;
@@ -351,7 +373,7 @@ static void detach(struct prune_training *training)
         l->backward = layer->own_backward;
         l->update = layer->own_update;
         if (!l->delta) l->delta = layer->own_delta;
-        else if (layer->seen_delta == NULL) free(layer->own_delta);
+        else if (!layer->seen_delta && l->delta != layer->own_delta) free(layer->own_delta);
     }
     training->door_forward = training->layers[0].own_forward;
     free_plans(training);
@@ -396,7 +418,7 @@ static int changed(const struct prune_training *training)
     for (int i = 0; i < training->n; i++) {
         const struct prune_trained *layer = &training->layers[i];
         const struct layer *l = &net->layers[i];
-        other |= l->output != layer->seen_output || l->delta != layer->seen_delta || l->outputs != layer->seen_outputs;
+        other |= l->output != layer->seen_output || l->delta != layer->seen_delta || l->outputs != layer->seen_outputs || l->w != layer->seen_w || l->h != layer->seen_h;
     }
     return other;
 }
@@ -416,7 +438,6 @@ static int begin_pass(struct prune_training *training, const network *net)
     if (training->replan && plan(training)) exit(1);
     training->input = net->input;
     training->statistics = net->train;
-    training->stale |= net->train;
     training->all_gradients = net->train && prune_gradients_wanted(training->net);
     memset(training->input_is, 0, sizeof training->input_is);
     for (int i = 0; i < training->n; i++) {
@@ -436,7 +457,6 @@ static void training_forward(layer l, network net)
     }
     if (training->layers[i].kind == PRUNE_TRAINED_OWN) training->layers[i].own_forward(training->net->layers[i], net);
     else prune_trained_forward(training, i, &net);
-    if (i == training->n - 1) training->stale = 0;
 }
 
 static void training_backward(layer l, network net)
@@ -453,8 +473,8 @@ int prune_training_arm(network *net, int pruning)
 {
     const char *word = getenv("DARKNET_FASTTRAIN");
     int forced = word && !strcmp(word, "1");
-    if (word && *word && strcmp(word, "0") && !forced) prune_note("DARKNET_FASTTRAIN=%.20s is neither 0 nor 1; it is passed over", word);
     if (training_of(net)) return 1;
+    if (word && *word && strcmp(word, "0") && !forced) prune_note("DARKNET_FASTTRAIN=%.20s is neither 0 nor 1; it is passed over", word);
     if ((word && !strcmp(word, "0")) || (!forced && !pruning) || net->n == 0) return 0;
 #ifdef GPU
     if (net->gpu_index >= 0) return 0;
@@ -509,9 +529,7 @@ int prune_training_spares(const network *net, const struct prune_tensor *tensor)
 void prune_training_update(network *net)
 {
     struct prune_training *training = training_of(net);
-    if (!training || !training->attached) return;
-    training->stale = 1;
-    if (net->policy != RANDOM) prune_trained_update(training);
+    if (training && training->attached && net->policy != RANDOM) prune_trained_update(training);
 }
 
 void prune_training_outputs(network *net)
@@ -520,6 +538,6 @@ void prune_training_outputs(network *net)
     if (!training || !training->attached) return;
     for (int i = 0; i < training->n; i++) {
         const struct prune_trained *layer = &training->layers[i];
-        if (layer->layout != PRUNE_PLAIN) prune_convert(&training->batch, layer->planes, layer->layout, layer->out, PRUNE_PLAIN, 0, net->layers[i].output);
+        if (layer->layout != PRUNE_PLAIN && !layer->plain_out) prune_convert(&training->batch, layer->planes, layer->layout, layer->out, PRUNE_PLAIN, 0, net->layers[i].output);
     }
 }

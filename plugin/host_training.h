@@ -43,7 +43,8 @@ struct prune_trained {          /* a layer */
     void (*own_backward)(struct layer, struct network);
     void (*own_update)(struct layer, update_args);
     float *seen_output, *seen_delta;    /* l.output and l.delta as they were planned */
-    int seen_outputs;
+    int seen_outputs, seen_w, seen_h;
+    int known;                  /* oneDNN was asked for its shape: 1 has fast code, -1 has none */
 };
 
 struct prune_training {
@@ -55,7 +56,6 @@ struct prune_training {
     struct prune_batch batch;
     int seen_batch;
     int replan;                 /* masks have changed */
-    int stale;                  /* weights have changed */
     int statistics;             /* the newest forward pass was one of training */
     int all_gradients;          /* a recovery rule wants gradients to pruned weights in this iteration */
     const float *input;         /* of the network, and its shape */
@@ -82,5 +82,6 @@ struct prune_conv_shape prune_trained_shape(const layer *l);
 
 /* The dense path for a convolutional layer; made when it is first needed. */
 int prune_trained_dense(struct prune_training *training, int layer);
+void prune_trained_drop_dense(struct prune_trained *layer);
 
 #endif

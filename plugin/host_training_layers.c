@@ -177,7 +177,7 @@ static void forward_weighted(struct job *job)
 {
     struct prune_trained *layer = job->layer;
     struct prune_norm_numbers numbers = numbers_of(job->l);
-    if ((layer->sparse || layer->kind == PRUNE_TRAINED_CONV) && job->training->stale) run(job, take_weights);
+    if (layer->sparse || layer->kind == PRUNE_TRAINED_CONV) run(job, take_weights);
     if (!layer->norm.normalised) prune_norm_settle(&layer->norm, &numbers, 0);
     job->sums = is_plain(layer) ? temporary(job->training, 1, PRUNE_PLAIN, layer->planes) : layer->x;
     run(job, weighted_forward);
@@ -233,7 +233,7 @@ static void conv_updates(void *context, int part, int parts)
     struct job *job = context;
     (void)parts;
     if (job->layer->sparse) prune_sparse_conv_add_updates(job->layer->sparse_conv, job->l->weight_updates, part);
-    else job->failed[part] = prune_dense_conv_add_updates(job->layer->dense_conv, job->l->weight_updates, scratch_of(job, part), part);
+    else job->failed[part] = prune_dense_conv_add_updates(job->layer->dense_conv, job->l->weight_updates, part);
 }
 
 static void connected_gradients(void *context, int part, int parts)
@@ -258,7 +258,7 @@ static void dense_updates(void *context, int part, int parts)
 {
     struct job *job = context;
     (void)parts;
-    job->failed[part] = prune_dense_conv_add_updates(job->layer->dense_conv, job->l->weight_updates, scratch_of(job, part), part);
+    job->failed[part] = prune_dense_conv_add_updates(job->layer->dense_conv, job->l->weight_updates, part);
 }
 
 /* A sparse layer's gradient to all of its weights: the dense path, on copies in its layouts. */
@@ -277,7 +277,9 @@ static void gradient_to_all(struct job *job, int i)
     job->in = in;
     job->delta = delta;
     run(job, dense_gradient);
-    if (!connected) run(job, dense_updates);
+    if (connected) return;
+    run(job, dense_updates);
+    if (!prune_gradients_always(training->net->prune)) prune_trained_drop_dense(layer);
 }
 
 static void backward_weighted(struct job *job, int i)
@@ -472,6 +474,15 @@ static void complete_delta(struct prune_training *training, int i)
     layer->delta_begun = 1;
 }
 
+static void forget_delta(struct prune_training *training, int i)
+{
+    if (i < 0) return;
+    struct prune_trained *layer = &training->layers[i];
+    const struct layer *l = layer_of(training, i);
+    layer->delta_begun = 0;
+    if (layer->plain_delta && l->delta) memset(l->delta, 0, (size_t)l->batch * (size_t)l->outputs * sizeof(float));
+}
+
 void prune_trained_backward(struct prune_training *training, int i)
 {
     struct prune_trained *layer = &training->layers[i];
@@ -489,7 +500,7 @@ void prune_trained_backward(struct prune_training *training, int i)
         break;
     case PRUNE_TRAINED_ACTIVATE:
         run(&job, activate_back);
-        if (layer->source >= 0) training->layers[layer->source].delta_begun = 0;    /* as Darknet's: what others gave is written over */
+        forget_delta(training, layer->source);      /* as Darknet's: what others gave is written over */
         give_scaled(&job, layer->source, 1);
         break;
     case PRUNE_TRAINED_SHORTCUT:

@@ -443,11 +443,12 @@ float prune_tensor_size(enum prune_criterion criterion, const float *values, siz
 
 /* ---------------------------------------------------------------------------------------------------- selection -- */
 
-/* The k largest of many without sorting or copying them: a radix histogram over 32-bit keys, three passes (11, 11 and 10 bits).
- * A key function gives unit i of a tensor its key, or 0 when it is no candidate; `bar` is whatever it compares with. */
-typedef uint32_t (*prune_key_function)(const struct prune_tensor *tensor, size_t i, float bar);
+/* The k largest of many without sorting or copying them: a radix histogram over 32-bit keys, two passes of 16 bits, or where there are few units three (11, 11 and 10).
+ * A key function gives n units of a tensor, from unit `first` on, their keys, or 0 to what is no candidate; `bar` is whatever it compares with. */
+typedef void (*prune_key_function)(const struct prune_tensor *tensor, size_t first, size_t n, float bar, uint32_t *keys);
 
-uint32_t prune_key_active(const struct prune_tensor *tensor, size_t i, float bar); /* active units by what they are worth; weights by |w| */
+/* Active units by what they are worth; weights by |w|. */
+void prune_key_active(const struct prune_tensor *tensor, size_t first, size_t n, float bar, uint32_t *keys);
 
 struct prune_cut {              /* in weights: a unit counts as many as it has */
     uint32_t key;               /* fewer than k have a larger key, at least k have this or a larger one; 0 if there are no more than k */
@@ -468,7 +469,7 @@ void prune_select_cut(struct prune_tensor *const *tensors, int n_tensors, prune_
  *   global  one threshold on |w|, or on what a unit is worth
  *   lamp    one threshold on w_u^2 / sum of w_v^2 over w_u and what ranks above it (of units: of what they are worth)     Lee et al., 2021, eq. 5
  *   erk     density in proportion to (out + in + kh + kw) / n, connected (out + in) / n       Mocanu et al., 2018; Evci et al., 2020
- * While it runs, lamp holds 4 bytes more per unit, and 4 more per unit of the tensor with the most. */
+ * While it runs, lamp holds 4 bytes more per unit, and 4 more per unit of the tensor with the most (in prune_mask_step on each thread). */
 int prune_scope_keep(enum prune_scope scope, double target, struct prune_tensor *const *tensors, int n_tensors, size_t *keep);
 
 /* -------------------------------------------------------------------------------------------------------- mask -- */
@@ -491,7 +492,9 @@ struct prune_step {             /* what one step did, summed over tensors */
 double prune_mask_target(const struct prune_tensor *tensors, int n_tensors, const struct prune_settings *settings, int t);
 
 /* Step t: recover, then prune, so that each tensor has exactly its share of survivors; of a tensor whose units have two sizes less than the largest may be missing, if there is no
- * smaller one that fits. Runs after backward and before the update, when `momentum` of a pruned weight is the plain negative gradient. */
+ * smaller one that fits. Runs after backward and before the update, when `momentum` of a pruned weight is the plain negative gradient.
+ * With more than a million weights the tensors are worked on by prune_threads_default() threads, which notes a number of threads that is none, or by this one if there are no
+ * others to be had. The result is the same on any number. */
 int prune_mask_step(struct prune_tensor *tensors, int n_tensors, const struct prune_settings *settings, int t, struct prune_step *done);
 
 /* Before an optimizer update, after the step if one is due: takes the gradient of pruned weights away, so that plain SGD leaves them at 0; rule gradient adds

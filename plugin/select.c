@@ -1,4 +1,4 @@
-/* select.c - units of weights and what they are worth; the k largest keys of several tensors, in three passes and 16 kB
+/* select.c - units of weights and what they are worth; the k largest keys of several tensors, in two passes and half a megabyte
  *
  * A sort would need a copy of the weights; pruning a network of 138 M weights must not need half a gigabyte more for that.
  */
@@ -7,9 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { DIGITS = 3, BINS = 1 << 11 };
-static const int shift[DIGITS] = { 21, 10, 0 };
-static const int bits[DIGITS] = { 11, 11, 10 };
+enum { BITS = 16, BINS = 1 << BITS, FEW_BITS = 11 };    /* of a digit; clearing the wide one's bins costs more than a third pass over few units */
 
 /* ---------------------------------------------------------------------------------------------------------- units -- */
 
@@ -60,34 +58,68 @@ float prune_tensor_size(enum prune_criterion criterion, const float *values, siz
 /* ------------------------------------------------------------------------------------------------------ selection -- */
 
 /* The bits of a non-negative float order like the float. One more, so that a zero is a candidate too. */
-uint32_t prune_key_active(const struct prune_tensor *tensor, size_t i, float bar)
+static inline uint32_t key_of(uint8_t mask, float size)
 {
-    (void)bar;
-    struct prune_unit unit = prune_unit_at(tensor, i);
-    if (tensor->mask[unit.first] != 1) return 0;
-    float size = prune_unit_size(&unit, tensor->criterion, tensor->weights);
     uint32_t key;
     memcpy(&key, &size, sizeof key);
-    return (key & 0x7fffffffU) + 1;
+    return mask == 1 ? (key & 0x7fffffffU) + 1 : 0;
+}
+
+void prune_key_active(const struct prune_tensor *tensor, size_t first, size_t n, float bar, uint32_t *keys)
+{
+    (void)bar;
+    if (prune_unit_is_weight(tensor)) {
+        const float *weights = &tensor->weights[first];
+        const uint8_t *mask = &tensor->mask[first];
+        prune_soon(&weights[n], n * sizeof *weights);
+        prune_soon(&mask[n], n);
+        for (size_t i = 0; i < n; i++) keys[i] = key_of(mask[i], weights[i]);
+        return;
+    }
+    struct prune_unit unit = prune_unit_at(tensor, first);
+    for (size_t i = 0; i < n; i++) {
+        keys[i] = tensor->mask[unit.first] == 1 ? key_of(1, prune_unit_size(&unit, tensor->criterion, tensor->weights)) : 0;
+        prune_unit_next(tensor, first + i, &unit);
+    }
+}
+
+/* The digits of the k-th largest key found so far, and which bits those are; the digit that is counted now. */
+struct digits {
+    uint32_t prefix, known;
+    int down, bits;
+};
+
+/* Adds up the weights of the units whose keys begin with the prefix, by their next digit. */
+static void count_digits(const struct prune_tensor *tensor, prune_key_function key, float bar, const struct digits *digits, size_t *count)
+{
+    size_t units = prune_units(tensor), unit = prune_tensor_unit(tensor);
+    const uint32_t largest = (1U << digits->bits) - 1, low = digits->prefix ? digits->prefix : 1, high = digits->prefix | ~digits->known;
+    const int down = digits->down, differ = prune_units_differ(tensor);
+    uint32_t keys[PRUNE_UNITS_AT_ONCE];
+    uint16_t places[PRUNE_UNITS_AT_ONCE];
+    for (size_t first = 0; first < units; first += PRUNE_UNITS_AT_ONCE) {
+        size_t n = prune_units_from(first, units);
+        key(tensor, first, n, bar, keys);
+        size_t found = digits->known ? prune_keys_between(keys, n, low, high, places) : prune_keys_there(keys, n, places);
+        for (size_t i = 0; i < found; i++) count[keys[places[i]] >> down & largest] += differ ? prune_unit_weights(tensor, first + places[i]) : unit;
+    }
 }
 
 void prune_select_cut(struct prune_tensor *const *tensors, int n_tensors, prune_key_function key, float bar, size_t k, struct prune_cut *cut)
 {
-    uint32_t prefix = 0, known = 0;     /* digits of the k-th largest key found so far, and which bits those are */
+    size_t count[BINS], units = 0;
+    for (int t = 0; t < n_tensors; t++) units += prune_units(tensors[t]);
+    const int wide = units < BINS ? FEW_BITS : BITS;
+    struct digits digits = { .down = 32 };
     *cut = (struct prune_cut){ 0 };
-    for (int digit = 0; digit < DIGITS; digit++) {
-        size_t count[BINS] = { 0 };
-        const int down = shift[digit];
-        const uint32_t largest = (1U << bits[digit]) - 1;
-        for (int t = 0; t < n_tensors; t++) {
-            size_t units = prune_units(tensors[t]);
-            for (size_t i = 0; i < units; i++) {
-                uint32_t x = key(tensors[t], i, bar);
-                if (x && (x & known) == prefix) count[x >> down & largest] += prune_unit_weights(tensors[t], i);
-            }
-        }
-        if (digit == 0) {
-            for (int bin = 0; bin < BINS; bin++) cut->candidates += count[bin];
+    while (digits.down > 0) {
+        digits.bits = digits.down < wide ? digits.down : wide;
+        digits.down -= digits.bits;
+        const uint32_t largest = (1U << digits.bits) - 1;
+        memset(count, 0, (largest + (size_t)1) * sizeof *count);
+        for (int t = 0; t < n_tensors; t++) count_digits(tensors[t], key, bar, &digits, count);
+        if (digits.known == 0) {
+            for (uint32_t bin = 0; bin <= largest; bin++) cut->candidates += count[bin];
             if (cut->candidates <= k) {
                 cut->above = cut->candidates;
                 return;
@@ -95,8 +127,8 @@ void prune_select_cut(struct prune_tensor *const *tensors, int n_tensors, prune_
         }
         uint32_t bin = largest;
         while (bin && cut->above + count[bin] < k) cut->above += count[bin--];
-        prefix |= bin << down;
-        known |= largest << down;
+        digits.prefix |= bin << digits.down;
+        digits.known |= largest << digits.down;
     }
-    cut->key = prefix;
+    cut->key = digits.prefix;
 }

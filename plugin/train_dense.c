@@ -476,9 +476,8 @@ int prune_dense_conv_back_weights(struct prune_dense_conv *conv, const float *in
     return fault(run_pass(conv, part, BACK_WEIGHTS, in, delta, scratch), "gradient to a convolution's weights");
 }
 
-int prune_dense_conv_add_updates(struct prune_dense_conv *conv, float *updates, void *scratch, int part)
+int prune_dense_conv_add_updates(struct prune_dense_conv *conv, float *updates, int part)
 {
-    (void)scratch;
     struct part *own = &conv->parts[part];
     if (!own->plain) return PRUNE_OK;
     dnnl_status_t status = dnnl_memory_set_data_handle(own->plain, updates);
@@ -603,9 +602,9 @@ int prune_dense_conv_back_weights(struct prune_dense_conv *conv, const float *in
     return absent();
 }
 
-int prune_dense_conv_add_updates(struct prune_dense_conv *conv, float *updates, void *scratch, int part)
+int prune_dense_conv_add_updates(struct prune_dense_conv *conv, float *updates, int part)
 {
-    (void)conv, (void)updates, (void)scratch, (void)part;
+    (void)conv, (void)updates, (void)part;
     return absent();
 }
 

@@ -31,7 +31,7 @@ int prune_dense_conv_weights(struct prune_dense_conv *conv, const float *weights
 int prune_dense_conv_forward(struct prune_dense_conv *conv, const float *in, float *out, void *scratch, int part);
 int prune_dense_conv_back_input(struct prune_dense_conv *conv, const float *delta, float *in_delta, void *scratch, int part);       /* writes in_delta */
 int prune_dense_conv_back_weights(struct prune_dense_conv *conv, const float *in, const float *delta, void *scratch, int part);     /* each part's sum stays with it */
-int prune_dense_conv_add_updates(struct prune_dense_conv *conv, float *updates, void *scratch, int part);                           /* the sums of all parts, in order, += */
+int prune_dense_conv_add_updates(struct prune_dense_conv *conv, float *updates, int part);                           /* the sums of all parts, in order, += */
 
 /* A connected layer: weights (outputs, inputs); rows of in, out and their gradients lie in_row and out_row floats apart. */
 struct prune_dense_connected {

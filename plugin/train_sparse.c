@@ -778,9 +778,15 @@ static double dense_rate(const struct prune_conv_shape *s)
     return smallest >= 8 ? 430 : 320;
 }
 
-double prune_sparse_conv_crossover(const struct prune_conv_shape *shape, int images, int vector)
+/* How much longer the busiest part works than if all shared evenly. */
+static double unevenness(int things, int parts)
 {
-    static const double density = .25;  /* of the plan whose costs are taken */
+    return (double)up(things, parts) * parts / things;
+}
+
+double prune_sparse_conv_crossover(const struct prune_conv_shape *shape, int images, int parts, int vector)
+{
+    static const double density = .25, most_density = .5;       /* of the plan whose costs are taken; beyond which the lists of weights are too large */
     int unrolled = is_unrolled(shape), blocks = up(images, vector), most = vector == 8 ? 8 : TILE_VECTORS;
     double flops = 2. * images * (double)shape->n * (shape->c / shape->groups) * shape->size * shape->size * shape->out_h * shape->out_w;
     double dense = 3 * flops / (dense_rate(shape) * vector / 16), fixed = 0, rising = 0;
@@ -790,5 +796,6 @@ double prune_sparse_conv_crossover(const struct prune_conv_shape *shape, int ima
         plan_pass(&pass, vector, most, blocks, density, CACHE_BYTES);
         add_cost(shape, &pass, unrolled, blocks, i < 2 ? &sum_costs : &gradient_costs, &fixed, &rising);
     }
-    return dense <= fixed ? 0 : dense >= fixed + rising ? 1 : (dense - fixed) / rising;
+    dense *= unevenness(images, parts) / unevenness(blocks, parts);
+    return dense <= fixed ? 0 : dense >= fixed + most_density * rising ? most_density : (dense - fixed) / rising;
 }

@@ -36,8 +36,8 @@ void prune_sparse_conv_add_updates(const struct prune_sparse_conv *conv, float *
 /* The optimizer's step (prune_update_plain) at the surviving weights alone: a pruned one has weight and update 0, and keeps them. A part does its share. */
 void prune_sparse_conv_update(const struct prune_sparse_conv *conv, float decay, float rate, float momentum, float *weights, float *updates, int part);
 
-/* The density (share of weights that are left) from which on the dense path is the faster one for this layer and this many images, from a cost model whose constants come from bench/train's
- * measurements. Depends on its arguments alone. */
-double prune_sparse_conv_crossover(const struct prune_conv_shape *shape, int images, int vector);
+/* The density (share of weights that are left) from which on the dense path is the faster one for this layer, with so many images in so many parts, from a cost model whose constants come from bench/train's
+ * measurements; at most a half, as each weight takes several words there. Depends on its arguments alone. */
+double prune_sparse_conv_crossover(const struct prune_conv_shape *shape, int images, int parts, int vector);
 
 #endif

@@ -14,6 +14,7 @@ PLUGIN=${PLUGIN:-plugin}
 CC=${CC:-cc}
 ROOT=$PWD
 MNIST=$BUILD/data/mnist
+LIBS=$(make -s --no-print-directory libs)              # of a program with libdarknet.a
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 # Darknet itself never frees all
 export LC_ALL=C OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 unset DARKNET_SEED DARKNET_LOADERS                      # a run is repeatable unless a test says otherwise

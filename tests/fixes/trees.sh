@@ -35,6 +35,6 @@ compile() {
     local source=$1 tree=$2 output=$3 libs="-lm -pthread"
     shift 3
     nm "$tree/libdarknet.a" 2>/dev/null | grep -q 'U cblas_sgemm' && libs="$libs -lopenblas"
-    nm "$tree/libdarknet.a" 2>/dev/null | grep -q 'T prune_net_ready' && libs="$libs -ldnnl -lgomp -lz -lcjson"
+    nm "$tree/libdarknet.a" 2>/dev/null | grep -q 'T prune_net_ready' && libs="$libs $LIBS"
     $CC -O1 -g -Wall -Wno-unused-result -I"$tree/include" -I"$tree/src" "$ROOT/tests/fixes/$source" "$@" "$tree/libdarknet.a" -o "$output" $libs
 }

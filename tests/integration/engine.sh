@@ -7,7 +7,7 @@ S=$SCRATCH cfgs=$(absolute "$PRISTINE")/cfg darknet=$(absolute "$DARKNET") fixes
 unset DARKNET_CPU DARKNET_THREADS DARKNET_SPARSE
 export GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 check "random_weights.c compiles" gcc -O2 -Wall -Werror -Wl,--wrap=rand_normal -I"$REFERENCE/include" tests/host/random_weights.c "$REFERENCE/libdarknet.a" -lm -pthread -o "$S/random_weights"
-check "engine.c compiles" gcc -O2 -std=gnu11 -Wall -Wextra -Werror -Wl,--wrap=rand_normal -isystem "$HOOKED/include" -Iplugin tests/host/engine.c "$HOOKED/libdarknet.a" -lm -pthread -lopenblas -ldnnl -lgomp -lz -lcjson -o "$S/engine"
+check "engine.c compiles" gcc -O2 -std=gnu11 -Wall -Wextra -Werror -Wl,--wrap=rand_normal -isystem "$HOOKED/include" -Iplugin tests/host/engine.c "$HOOKED/libdarknet.a" $LIBS -o "$S/engine"
 cd "$REFERENCE" || exit 1               # where data/9k.tree is
 
 # Width and height, or nothing where the cfg's stay.

@@ -3,7 +3,7 @@
 mnist_part 200 "$SCRATCH/data"
 for tree in "$REFERENCE" "$BUILD/hooked-O2"; do
     libraries="-lm -pthread"
-    [ "$tree" = "$REFERENCE" ] || libraries="$libraries -lopenblas -ldnnl -lgomp -lz -lcjson"
+    [ "$tree" = "$REFERENCE" ] || libraries="$libraries $LIBS"
     # shellcheck disable=SC2086
     gcc -O1 -I"$tree/include" -Iplugin tests/host/outputs.c "$tree/libdarknet.a" $libraries -o "$SCRATCH/outputs-$(basename "$tree")" >>"$LOG" 2>&1
 done

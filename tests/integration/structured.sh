@@ -8,7 +8,7 @@ S=$SCRATCH darknet=$(absolute "$DARKNET") cfgs=$(absolute "$PRISTINE")/cfg
 export GLIBC_TUNABLES=glibc.malloc.hugetlb=1     # most of the time goes into memory that is touched for the first time
 check "random_weights.c compiles" gcc -O2 -Wall -Werror -Wl,--wrap=rand_normal -I"$REFERENCE/include" tests/host/random_weights.c "$REFERENCE/libdarknet.a" -lm -pthread -o "$S/random_weights"
 check "same_outputs.c compiles, unpatched" gcc -O2 -Wall -Werror -Wl,--wrap=rand_normal -I"$REFERENCE/include" tests/host/same_outputs.c "$REFERENCE/libdarknet.a" -lm -pthread -o "$S/same_unpatched"
-check "same_outputs.c compiles, patched" gcc -O2 -Wall -Werror -Wl,--wrap=rand_normal -I"$HOOKED/include" -Iplugin tests/host/same_outputs.c "$HOOKED/libdarknet.a" -lm -pthread -lopenblas -ldnnl -lgomp -lz -lcjson -o "$S/same_patched"
+check "same_outputs.c compiles, patched" gcc -O2 -Wall -Werror -Wl,--wrap=rand_normal -I"$HOOKED/include" -Iplugin tests/host/same_outputs.c "$HOOKED/libdarknet.a" $LIBS -o "$S/same_patched"
 cd "$REFERENCE" || exit 1               # where data/9k.tree is
 
 # Width and height, or nothing where the cfg's stay; and at which rates.

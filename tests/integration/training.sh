@@ -2,7 +2,7 @@
 # groups, batch-norm, dropout; looked at after every update (tests/host/training.c), under sanitizers.
 . tests/tap.sh
 export OPENBLAS_NUM_THREADS=1
-check "training.c compiles" gcc -fsanitize=address,undefined -O1 -g -Iplugin -I"$BUILD/sanitized/include" tests/host/training.c "$BUILD/sanitized/libdarknet.a" -lm -pthread -lopenblas -ldnnl -lgomp -lz -lcjson -o "$SCRATCH/training"
+check "training.c compiles" gcc -fsanitize=address,undefined -O1 -g -Iplugin -I"$BUILD/sanitized/include" tests/host/training.c "$BUILD/sanitized/libdarknet.a" $LIBS -o "$SCRATCH/training"
 
 # network <[net] lines>: a small net with every prunable kind of layer, on standard output
 network() {
@@ -46,7 +46,7 @@ trains exempt-layer "prune_sparsity=.9" "prune=0\n"
 trains own-limit "prune_sparsity=.9" "prune_sparsity=.5\n" "prune_sparsity=.97\n"
 
 # What pruning holds in memory: a byte per weight for the mask, a float more for rules that remember.
-compile_host() { gcc -O1 -Iplugin -I"$HOOKED/include" "tests/host/$1.c" "$HOOKED/libdarknet.a" -lm -pthread -lopenblas -ldnnl -lgomp -lz -lcjson -o "$SCRATCH/$1" >>"$LOG" 2>&1; }
+compile_host() { gcc -O1 -Iplugin -I"$HOOKED/include" "tests/host/$1.c" "$HOOKED/libdarknet.a" $LIBS -o "$SCRATCH/$1" >>"$LOG" 2>&1; }
 check "memory.c compiles" compile_host memory
 for rule in none:1 restore:5 gradient:5 shadow:5; do
     printf '[net]\nbatch=1\ninputs=1500\nmax_batches=10\nprune_sparsity=.9\nprune_steps=1\nprune_end=2\nprune_rule=%s\n[connected]\noutput=1500\nactivation=relu\n[connected]\noutput=10\nactivation=linear\n[softmax]\n' "${rule%:*}" >"$SCRATCH/memory.cfg"

@@ -906,6 +906,105 @@ static void nothing_to_do(void **state)
     assert_same_world();
 }
 
+/* ------------------------------------------------------------------------------------------------- several threads -- */
+
+enum { MANY_TENSORS = 5, MANY = 600000 };
+
+static struct many {
+    struct prune_tensor tensors[MANY_TENSORS];
+    float weights[MANY_TENSORS][MANY], momentum[MANY_TENSORS][MANY], memory[MANY_TENSORS][MANY];
+    uint8_t mask[MANY_TENSORS][MANY];
+} alone, together;
+
+/* 1.25 million weights, a little more than is needed for the pool: weights, kernels and blocks with a short last one. */
+static void build_many(struct many *many, int remembers)
+{
+    static const struct { int out, in, k; enum prune_granularity granularity; } shapes[MANY_TENSORS] = {
+        { 16, 3, 3, PRUNE_WEIGHT }, { 100, 250, 3, PRUNE_KERNEL }, { 402, 500, 1, PRUNE_BLOCK4 }, { 600, 1000, 1, PRUNE_WEIGHT }, { 450, 500, 1, PRUNE_WEIGHT } };
+    random_seed(77);
+    for (int t = 0; t < MANY_TENSORS; t++) {
+        struct prune_tensor *tensor = &many->tensors[t];
+        *tensor = (struct prune_tensor){ .name = "test", .kind = PRUNE_CONVOLUTIONAL, .out = shapes[t].out, .in = shapes[t].in, .kh = shapes[t].k, .kw = shapes[t].k,
+                                         .criterion = PRUNE_L1, .weights = many->weights[t], .momentum = many->momentum[t], .mask = many->mask[t],
+                                         .memory = remembers ? many->memory[t] : NULL, .limit = t == 4 ? 0.7F : -1 };
+        tensor->n = tensor->active = (size_t)(tensor->out * tensor->in * tensor->kh * tensor->kw);
+        prune_tensor_divide(tensor, shapes[t].granularity);
+        memset(tensor->mask, 1, tensor->n);
+        memset(many->memory[t], 0, sizeof many->memory[t]);
+        for (size_t i = 0; i < tensor->n; i++) tensor->weights[i] = (float)(random_unit() + random_unit() - 1) * (1 + (float)t);
+    }
+}
+
+static void backward_many(struct many *many, const struct prune_settings *s, int t)
+{
+    random_seed((uint64_t)t);
+    for (int i = 0; i < MANY_TENSORS; i++) {
+        struct prune_tensor *tensor = &many->tensors[i];
+        for (size_t j = 0; j < tensor->n; j++) tensor->momentum[j] = (float)(random_unit() - 0.5);
+        for (size_t j = 0; j < tensor->n && s->rule == PRUNE_SHADOW && t > 1; j++) tensor->memory[j] *= tensor->mask[j] ? 1 : 3;
+        if (s->rule == PRUNE_GRADIENT) prune_mask_before_update(tensor, s->rule);
+    }
+}
+
+static int step_many(struct many *many, const struct prune_settings *s, int t, const char *threads, struct prune_step *done)
+{
+    backward_many(many, s, t);
+    setenv("DARKNET_THREADS", threads, 1);
+    return prune_mask_step(many->tensors, MANY_TENSORS, s, t, done);
+}
+
+/* The largest are kept: no weight that is gone was larger than one that is left. */
+static void assert_largest_left(const struct prune_tensor *tensor, const float *before)
+{
+    float smallest = INFINITY, largest = 0;
+    for (size_t i = 0; i < tensor->n; i++) {
+        if (tensor->mask[i]) smallest = fminf(smallest, fabsf(before[i]));
+        else largest = fmaxf(largest, fabsf(before[i]));
+    }
+    assert_true(smallest >= largest);
+    assert_int_equal(tensor->active, count_active(tensor));
+}
+
+static void the_same_on_any_number_of_threads(void **state)
+{
+    (void)state;
+    static float before[MANY];
+    const char *set = getenv("DARKNET_THREADS");
+    char *saved = set ? strdup(set) : NULL;
+    for (int rule = PRUNE_NONE; rule <= PRUNE_SHADOW; rule++) {
+        struct prune_settings s = settings_of((enum prune_rule)rule, rule == PRUNE_NONE ? PRUNE_GLOBAL : PRUNE_LAMP, PRUNE_TOGETHER, 4);
+        s.recover = 0.5F;
+        build_many(&alone, rule != PRUNE_NONE);
+        build_many(&together, rule != PRUNE_NONE);
+        size_t recovered = 0;
+        for (int t = 1; t <= 2; t++) {
+            struct prune_step done, expected;
+            memcpy(before, together.weights[3], sizeof before);
+            assert_int_equal(step_many(&alone, &s, t, "1", &expected), PRUNE_OK);
+            assert_int_equal(step_many(&together, &s, t, "3", &done), PRUNE_OK);
+            size_t gone = 0;
+            for (int i = 0; i < MANY_TENSORS; i++) {
+                assert_int_equal(together.tensors[i].active, alone.tensors[i].active);
+                assert_int_equal(together.tensors[i].active, count_active(&together.tensors[i]));
+                gone += together.tensors[i].n - together.tensors[i].active;
+            }
+            assert_memory_equal(together.mask, alone.mask, sizeof alone.mask);
+            assert_memory_equal(together.weights, alone.weights, sizeof alone.weights);
+            assert_memory_equal(together.momentum, alone.momentum, sizeof alone.momentum);
+            assert_memory_equal(together.memory, alone.memory, sizeof alone.memory);
+            assert_true(done.n == expected.n && done.pruned == expected.pruned && done.recovered == expected.recovered);
+            assert_true(done.target == expected.target && done.achieved == expected.achieved && done.achieved == (double)gone / (double)done.n);
+            assert_true(gone > 0 && (t > 1 || done.pruned == gone));
+            if (rule == PRUNE_NONE || t == 1) assert_largest_left(&together.tensors[3], before);
+            recovered += done.recovered;
+        }
+        assert_true((recovered > 0) == (rule != PRUNE_NONE));
+    }
+    if (saved) setenv("DARKNET_THREADS", saved, 1);
+    else unsetenv("DARKNET_THREADS");
+    free(saved);
+}
+
 static void use(int kernels, int blocks)
 {
     by_kernel = kernels;
@@ -942,6 +1041,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(blocks_by_hand, use_short_blocks, use_weights),
         by_blocks(with_ties),
         by_blocks(whole_schedules),
+        cmocka_unit_test(the_same_on_any_number_of_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -404,6 +404,29 @@ static void lamp_by_its_definition(void **state)
         }
 }
 
+/* More units than are looked at together. */
+static void large_tensors(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 4; round++) {
+        random_seed((uint64_t)(8000 + round));
+        clear();
+        add(1, 80, 100, 1);
+        add(1, 41, 25, 1);
+        for (int t = 0; t < net.n; t++)
+            for (size_t i = 0; i < net.tensors[t].n; i++) {
+                net.tensors[t].weights[i] = random_bell() * (1 + (float)t);
+                if (round > 1 && random_below(50) == 0) net.tensors[t].weights[i] = round == 2 ? 0.5F : NAN;
+                if (round && random_below(3) == 0) prune_one(&net.tensors[t], i);
+            }
+        double target = round % 2 ? 0.55 : 0.2;
+        size_t keep[MOST];
+        check_case(target);
+        assert_int_equal(prune_scope_keep(PRUNE_LAMP, target, net.list, net.n, keep), PRUNE_OK);
+        if (round < 3) check_lamp(target, keep);
+    }
+}
+
 static void random_nets_of_units(void **state)
 {
     (void)state;
@@ -688,6 +711,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_hand),
         cmocka_unit_test(random_nets),
+        cmocka_unit_test(large_tensors),
         cmocka_unit_test(lamp_by_its_definition),
         cmocka_unit_test(lamp_is_blind_to_scale),
         cmocka_unit_test(nothing_dies),

@@ -11,7 +11,7 @@
 #include "prune.h"
 #include "random.h"
 
-enum { MOST_TENSORS = 5, MOST_WEIGHTS = 400 };
+enum { MOST_TENSORS = 5, MOST_WEIGHTS = 400, MANY = 70001 };
 
 struct bench {
     struct prune_tensor tensors[MOST_TENSORS], *list[MOST_TENSORS];
@@ -35,24 +35,36 @@ static uint32_t bits_of(float x)
 }
 
 /* Every 32-bit pattern is a key, 0 is no candidate. */
-static uint32_t key_raw(const struct prune_tensor *tensor, size_t i, float bar)
+static void key_raw(const struct prune_tensor *tensor, size_t first, size_t n, float bar, uint32_t *keys)
 {
     (void)bar;
-    return bits_of(tensor->weights[i]);
+    for (size_t i = 0; i < n; i++) keys[i] = bits_of(tensor->weights[first + i]);
 }
 
-static uint32_t key_above_bar(const struct prune_tensor *tensor, size_t i, float bar)
+static void key_above_bar(const struct prune_tensor *tensor, size_t first, size_t n, float bar, uint32_t *keys)
 {
-    return tensor->weights[i] > bar ? bits_of(tensor->weights[i]) : 0;
+    for (size_t i = 0; i < n; i++) keys[i] = tensor->weights[first + i] > bar ? bits_of(tensor->weights[first + i]) : 0;
+}
+
+static uint32_t key_at(prune_key_function key, const struct prune_tensor *tensor, size_t i, float bar)
+{
+    uint32_t one;
+    key(tensor, i, 1, bar, &one);
+    return one;
+}
+
+static uint32_t active_key(const struct prune_tensor *tensor, size_t i)
+{
+    return key_at(prune_key_active, tensor, i, 0);
 }
 
 static void check_cut(struct bench *bench, prune_key_function key, float bar, size_t k)
 {
-    static uint32_t keys[MOST_TENSORS * MOST_WEIGHTS];
+    static uint32_t keys[2 * MANY];
     size_t n = 0, above = 0;
     for (int t = 0; t < bench->n; t++)
         for (size_t i = 0; i < bench->tensors[t].n; i++) {      /* every weight has the key of its unit */
-            uint32_t x = key(&bench->tensors[t], bench->tensors[t].unit ? i / (size_t)bench->tensors[t].unit : i, bar);
+            uint32_t x = key_at(key, &bench->tensors[t], bench->tensors[t].unit ? i / (size_t)bench->tensors[t].unit : i, bar);
             if (x) keys[n++] = x;
         }
     qsort(keys, n, sizeof *keys, descending);
@@ -147,6 +159,37 @@ static void cut_of_units_is_the_sorted_one(void **state)
         }
 }
 
+/* So many units that digits are wide, and more than are looked at together. */
+static void cut_of_many_is_the_sorted_one(void **state)
+{
+    (void)state;
+    static struct bench bench;
+    static float weights[2][MANY];
+    static uint8_t mask[2][MANY];
+    for (int fill = BELL; fill < FILLS; fill++) {
+        random_seed((uint64_t)(fill + 7000));
+        bench.n = 2;
+        bench.all = 0;
+        for (int t = 0; t < 2; t++) {
+            size_t n = t ? 1025 : MANY;
+            bench.tensors[t] = (struct prune_tensor){ .n = n, .weights = weights[t], .mask = mask[t] };
+            bench.list[t] = &bench.tensors[t];
+            bench.all += n;
+            for (size_t i = 0; i < n; i++) {
+                weights[t][i] = draw((enum fill)fill);
+                mask[t][i] = i < n / 2 || random_below(3);      /* first all, as before the first step */
+            }
+        }
+        for (int round = 0; round < 3; round++) {
+            check_cut(&bench, prune_key_active, 0, random_below(bench.all / 2));
+            check_cut(&bench, key_raw, 0, random_below(bench.all / 2));
+        }
+        check_cut(&bench, prune_key_active, 0, 0);
+        check_cut(&bench, prune_key_active, 0, 1);
+        check_cut(&bench, prune_key_active, 0, bench.all);
+    }
+}
+
 /* Against sums in long double, backwards. */
 static void what_units_are_worth(void **state)
 {
@@ -195,16 +238,16 @@ static void keys_of_units(void **state)
     float weights[12] = { 0, -0.0F, 0, 1e-45F, 1.5F, 0, 1.25F, -1, -INFINITY, 0, 0, NAN };
     uint8_t mask[12] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
     struct prune_tensor tensor = { .n = 12, .unit = 2, .weights = weights, .mask = mask };
-    assert_int_not_equal(prune_key_active(&tensor, 0, 0), 0);                   /* zeros are a candidate */
-    for (size_t i = 1; i < 6; i++) assert_true(prune_key_active(&tensor, i, 0) > prune_key_active(&tensor, i - 1, 0));
+    assert_int_not_equal(active_key(&tensor, 0), 0);    /* zeros are a candidate */
+    for (size_t i = 1; i < 6; i++) assert_true(active_key(&tensor, i) > active_key(&tensor, i - 1));
     weights[4] = 1.75F;                         /* against (1.25, -1): more by the root of the squares, less by l1 */
-    assert_true(prune_key_active(&tensor, 2, 0) > prune_key_active(&tensor, 3, 0));
+    assert_true(active_key(&tensor, 2) > active_key(&tensor, 3));
     tensor.criterion = PRUNE_L1;
-    assert_true(prune_key_active(&tensor, 2, 0) < prune_key_active(&tensor, 3, 0));
+    assert_true(active_key(&tensor, 2) < active_key(&tensor, 3));
     mask[6] = mask[7] = 0;
     mask[8] = mask[9] = 2;
-    assert_int_equal(prune_key_active(&tensor, 3, 0), 0);
-    assert_int_equal(prune_key_active(&tensor, 4, 0), 0);
+    assert_int_equal(active_key(&tensor, 3), 0);
+    assert_int_equal(active_key(&tensor, 4), 0);
     for (int unit = 0; unit < 3; unit++) {
         tensor.unit = unit;
         assert_int_equal(prune_tensor_unit(&tensor), unit < 1 ? 1 : unit);
@@ -217,13 +260,13 @@ static void active_keys_order_like_magnitudes(void **state)
     float weights[] = { 0, -0.0F, 1e-45F, -3e-45F, -1e-38F, 0.5F, -0.75F, 1, -3.4e38F, INFINITY, NAN };
     uint8_t mask[] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
     struct prune_tensor tensor = { .n = 11, .weights = weights, .mask = mask };
-    assert_int_not_equal(prune_key_active(&tensor, 0, 0), 0);   /* a zero is a candidate */
-    assert_int_equal(prune_key_active(&tensor, 0, 0), prune_key_active(&tensor, 1, 0));
-    for (size_t i = 2; i < 11; i++) assert_true(prune_key_active(&tensor, i, 0) > prune_key_active(&tensor, i - 1, 0));
+    assert_int_not_equal(active_key(&tensor, 0), 0);    /* a zero is a candidate */
+    assert_int_equal(active_key(&tensor, 0), active_key(&tensor, 1));
+    for (size_t i = 2; i < 11; i++) assert_true(active_key(&tensor, i) > active_key(&tensor, i - 1));
     mask[5] = 0;
     mask[6] = 2;
-    assert_int_equal(prune_key_active(&tensor, 5, 0), 0);
-    assert_int_equal(prune_key_active(&tensor, 6, 0), 0);
+    assert_int_equal(active_key(&tensor, 5), 0);
+    assert_int_equal(active_key(&tensor, 6), 0);
 }
 
 int main(void)
@@ -234,6 +277,7 @@ int main(void)
         cmocka_unit_test(what_units_are_worth),
         cmocka_unit_test(keys_of_units),
         cmocka_unit_test(cut_of_units_is_the_sorted_one),
+        cmocka_unit_test(cut_of_many_is_the_sorted_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,7 +148,7 @@ static int call_one(const struct job *job, void *scratch, int part)
         case FORWARD: return prune_dense_conv_forward(job->conv, job->a, job->to, scratch, part);
         case BACK_INPUT: return prune_dense_conv_back_input(job->conv, job->a, job->to, scratch, part);
         case BACK_WEIGHTS: return prune_dense_conv_back_weights(job->conv, job->a, job->b, scratch, part);
-        case ADD_UPDATES: return prune_dense_conv_add_updates(job->conv, job->to, scratch, part);
+        case ADD_UPDATES: return prune_dense_conv_add_updates(job->conv, job->to, part);
         case CONNECTED_FORWARD: return prune_dense_connected_forward(job->connected, job->weights, job->a, job->to, part);
         case CONNECTED_BACK_INPUT: return prune_dense_connected_back_input(job->connected, job->weights, job->a, job->to, part);
         default: return prune_dense_connected_back_weights(job->connected, job->a, job->b, job->to, part);
