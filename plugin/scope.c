@@ -104,7 +104,7 @@ static float size_of(uint32_t key)
     return size;
 }
 
-/* Appends what the active ones of some units are worth: of those of the full size at the beginning of `sizes`, of the others at its end. */
+/* Appends what the active ones of the units from `first` on are worth: of those of the full size at the beginning of `sizes`, of the others at its end. */
 static void gather_sizes(struct ranking *ranking, const struct prune_tensor *tensor, size_t first, const uint32_t *keys, const uint16_t *places, size_t n, float *sizes)
 {
     size_t units = prune_units(tensor);
@@ -362,7 +362,8 @@ done:
 
 /* -------------------------------------------------------------------------------------------------------- public -- */
 
-static int share_network(struct prune_threads *threads, enum prune_scope scope, size_t budget, struct prune_tensor *const *tensors, int n, const size_t *active, const size_t *floors, size_t *keep)
+static int share_network(struct prune_threads *threads, enum prune_scope scope, size_t budget, struct prune_tensor *const *tensors, int n,
+                         const size_t *active, const size_t *floors, size_t *keep)
 {
     int code = PRUNE_OK;
     struct ranking *rankings = calloc((size_t)n, sizeof *rankings);
