@@ -493,10 +493,12 @@ static int train(struct run *run)
             double target = prune_target_now(prune);
             struct prune_log_row row = { iteration, prune->state.loss_sum / (double)prune->state.loss_iterations, (double)get_current_rate(net),
                                          target, prune_sparsity_now(prune), stepped ? (double)prune->last.recovered : -1, -1, -1 };
-            if (epoch_ends && (code = end_epoch(run, iteration, &row))) return code;
+            if (epoch_ends) {
+                if ((code = end_epoch(run, iteration, &row))) return code;
+                run->shown = prune_seconds_now();       /* what an evaluation took is no training */
+                run->shown_at = iteration;
+            }
             if ((code = add_row(run, row))) return code;
-            run->shown = prune_seconds_now();           /* what an evaluation took is no training */
-            run->shown_at = iteration;
         }
         int stop = stop_wanted;
         if (epoch_ends || stop || (job->options.checkpoint && iteration % job->options.checkpoint == 0)) {
