@@ -330,18 +330,33 @@ static struct prune_planes planes_before(const struct prune_training *training, 
     return i < 0 ? training->input_planes : training->layers[i].planes;
 }
 
+/* A part's planes, and where they begin in input and output. */
+struct pooling {
+    struct prune_pool pool;
+    int planes, pixels;         /* pixels of the input */
+    size_t in, out;
+};
+
+static struct pooling pooling_of(const struct job *job, int part)
+{
+    const struct layer *l = job->l;
+    struct pooling pooling = { .pool = { l->w, l->h, l->out_w, l->out_h, l->size, l->stride, l->pad } };
+    struct prune_vectors from = blocks_of(job, job->layer->layout, planes_before(job->training, job->layer->source), part, &pooling.in);
+    blocks_of(job, job->layer->layout, job->layer->planes, part, &pooling.out);
+    pooling.planes = from.blocks * from.planes;
+    pooling.pixels = from.pixels;
+    return pooling;
+}
+
 static void pool_forward(void *context, int part, int parts)
 {
     const struct job *job = context;
     const struct prune_trained *layer = job->layer;
     const struct prune_train_kernels *kernels = &job->training->batch.kernels->train;
-    const struct prune_pool pool = { job->l->w, job->l->h, job->l->out_w, job->l->out_h, job->l->size, job->l->stride, job->l->pad };
-    size_t in, out;
-    struct prune_vectors from = blocks_of(job, layer->layout, planes_before(job->training, layer->source), part, &in);
-    blocks_of(job, layer->layout, layer->planes, part, &out);
+    struct pooling at = pooling_of(job, part);
     (void)parts;
-    if (layer->kind == PRUNE_TRAINED_MAXPOOL) kernels->maxpool(&pool, from.blocks * from.planes, job->in + in, layer->out + out);
-    else kernels->avgpool(from.blocks * from.planes, from.pixels, job->in + in, layer->out + out);
+    if (layer->kind == PRUNE_TRAINED_MAXPOOL) kernels->maxpool(&at.pool, at.planes, job->in + at.in, layer->out + at.out);
+    else kernels->avgpool(at.planes, at.pixels, job->in + at.in, layer->out + at.out);
 }
 
 static void pool_back(void *context, int part, int parts)
@@ -349,14 +364,11 @@ static void pool_back(void *context, int part, int parts)
     const struct job *job = context;
     const struct prune_trained *layer = job->layer;
     const struct prune_train_kernels *kernels = &job->training->batch.kernels->train;
-    const struct prune_pool pool = { job->l->w, job->l->h, job->l->out_w, job->l->out_h, job->l->size, job->l->stride, job->l->pad };
-    size_t in, out;
-    struct prune_vectors from = blocks_of(job, layer->layout, planes_before(job->training, layer->source), part, &in);
-    blocks_of(job, layer->layout, layer->planes, part, &out);
+    const struct gift *gift = &job->gift;
+    struct pooling at = pooling_of(job, part);
     (void)parts;
-    if (layer->kind == PRUNE_TRAINED_MAXPOOL)
-        kernels->maxpool_back(&pool, from.blocks * from.planes, job->in + in, layer->out + out, layer->delta + out, job->gift.first, job->gift.values + in);
-    else kernels->avgpool_back(from.blocks * from.planes, from.pixels, layer->delta + out, job->gift.first, job->gift.values + in);
+    if (layer->kind == PRUNE_TRAINED_MAXPOOL) kernels->maxpool_back(&at.pool, at.planes, job->in + at.in, layer->out + at.out, layer->delta + at.out, gift->first, gift->values + at.in);
+    else kernels->avgpool_back(at.planes, at.pixels, layer->delta + at.out, gift->first, gift->values + at.in);
 }
 
 static void activate_forward(void *context, int part, int parts)
