@@ -12,147 +12,21 @@
  * Of planes so small that a kernel mostly meets the border, the rows are planes of their own ("unrolled"): a weight is then in the list once for each pair of rows that it joins, and the rows
  * of the border are not there.
  */
-#include "train_sparse.h"
+#include "train_sparse_pass.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    CACHE_BYTES = 40 << 10,             /* of packed input under a tile: stays in the L1 cache */
-    REGION_BYTES = 320 << 10,           /* of packed input under a region: stays in the L2 cache */
-    OUTPUT_BYTES = 256 << 10,           /* of outputs of a region, to which each block of channels adds: likewise */
     SUMS_BYTES = 384 << 10,             /* of sums of gradients, to which several regions add: likewise */
-    ONCE_BYTES = 16 << 10,              /* of those to which one region adds: as much as the L1 cache has room for beside the input */
-    RUN_ENTRIES = 8,                    /* entries that a filter should have in a block of channels, as its sums are read and written for them */
-    UNROLLED_MOST = 2,                  /* rows of a plane that is unrolled */
-    TILE_VECTORS = 16,                  /* wider ones need input that takes the L1 cache from the other channels */
-    SIDE_MOST = 4                       /* image blocks side by side */
-};
-
-struct pass {
-    /* What is summed. Sources are the planes that are read, targets those that are written, or whose gradient is known. */
-    int sources, h, w, targets, out_h, out_w;
-    int kernel_h, kernel_w, stride_y, stride_x, pad_y, pad_x;
-    int dilate_y, dilate_x;             /* distance of neighbours of the source, zeros between them */
-    /* How. */
-    int side;                           /* image blocks side by side */
-    int th, tw;                         /* largest tile: rows, columns */
-    int columns;                        /* largest region: th rows of so many columns */
-    int channels;                       /* sources in a block */
-    int phases, phase_vectors, row, plane;      /* vectors of a phase, a row and a source of the packed region */
-    /* The list. */
-    int n_blocks;
-    uint32_t *starts;                   /* n_blocks + 1: first run */
-    struct prune_conv_run *runs;        /* and one more that ends the last; ascending targets in a block; every target has a run in block 0 */
-    struct prune_conv_entry *entries;
-    uint32_t *slots;                    /* the entry of each copy of a weight */
-    /* Gradients alone: the targets and the blocks are cut so that the sums of the entries of one piece stay near. */
-    int target_pieces, block_pieces;
-    size_t most_entries;                /* of a piece */
-};
-
-struct prune_sparse_conv {
-    struct prune_conv_shape shape;
-    const struct prune_kernels *kernels;
-    int blocks, parts, v;
-    int unrolled, backward;
-    size_t n_survivors, n_copies;
-    uint32_t *survivors;                /* their places in the weights array, ascending */
-    uint32_t *copies;                   /* the same of what is in the lists: a survivor several times where rows are unrolled, and not if it meets nothing but the border */
-    struct pass forward, back, gradient;
-    float **sums;                       /* for each part, the sum of each entry of `gradient` */
+    ONCE_BYTES = 16 << 10               /* of those to which one region adds: as much as the L1 cache has room for beside the input */
 };
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 static int larger(int a, int b) { return a > b ? a : b; }
-static double larger_double(double a, double b) { return a > b ? a : b; }
 static int up(int a, int b) { return (a + b - 1) / b; }
 static int share(int n, int part, int parts) { return (int)((long long)part * n / parts); }
 static size_t share_of(size_t n, int part, int parts) { return n / (size_t)parts * (size_t)part + n % (size_t)parts * (size_t)part / (size_t)parts; }
-
-/* ----------------------------------------------------------------------------------------------------------- plans -- */
-
-static int is_unrolled(const struct prune_conv_shape *s) { return s->h <= UNROLLED_MOST && s->out_h <= UNROLLED_MOST && s->size > 1; }
-
-/* Forward: in -> out. back: delta -> in_delta, a convolution of stride 1 with the turned kernel over delta with stride - 1 zeros between its rows and columns. */
-static struct pass shape_of_pass(const struct prune_conv_shape *s, int unrolled, int back)
-{
-    struct pass pass = { .sources = back ? s->n : s->c, .targets = back ? s->c : s->n, .h = back ? s->out_h : s->h, .w = back ? s->out_w : s->w, .out_h = back ? s->h : s->out_h,
-                         .out_w = back ? s->w : s->out_w, .kernel_h = s->size, .kernel_w = s->size };
-    pass.stride_y = pass.stride_x = back ? 1 : s->stride;
-    pass.dilate_y = pass.dilate_x = back ? s->stride : 1;
-    pass.pad_y = pass.pad_x = back ? s->size - 1 - s->pad : s->pad;
-    if (unrolled) {
-        pass.sources *= pass.h;
-        pass.targets *= pass.out_h;
-        pass.h = pass.out_h = pass.kernel_h = pass.stride_y = pass.dilate_y = 1;
-        pass.pad_y = 0;
-    }
-    return pass;
-}
-
-/* Vectors of packed input under so many columns of one source. */
-static int plane_under(const struct pass *pass, int columns)
-{
-    return ((pass->th - 1) * pass->stride_y + pass->kernel_h) * smaller(pass->stride_x, pass->kernel_w) * (columns + (pass->kernel_w - 1) / pass->stride_x) * pass->side;
-}
-
-/* A tile about as wide as it is high meets the least input for its size. */
-static void plan_tile(struct pass *pass, int most, int blocks)
-{
-    int vectors = smaller(most, TILE_VECTORS);
-    pass->th = vectors >= 16 && pass->out_h >= 4 ? 4 : pass->out_h >= 2 ? 2 : 1;
-    pass->tw = up(pass->out_w, up(pass->out_w, vectors / pass->th));
-    pass->side = 1;
-    if (pass->tw < pass->out_w || pass->th < pass->out_h) return;
-    int most_side = larger(1, smaller(smaller(SIDE_MOST, blocks), vectors / (pass->th * pass->tw)));
-    pass->side = up(blocks, up(blocks, most_side));
-}
-
-/* So many sources that their input under a tile stays in the L1 cache; up to twice as many where a filter has few weights in them. */
-static void plan_channels(struct pass *pass, int v, double density, int cache)
-{
-    int most = larger(1, cache / (int)sizeof(float) / v / plane_under(pass, pass->tw));
-    double wanted = RUN_ENTRIES / (pass->kernel_h * pass->kernel_w * larger_double(density, 1e-6));
-    if (wanted > most) most = wanted < 2. * most ? (int)wanted : 2 * most;
-    pass->channels = up(pass->sources, up(pass->sources, most));
-    pass->n_blocks = up(pass->sources, pass->channels);
-}
-
-/* As many tiles as keep both the packed input and what they sum near. */
-static void plan_region(struct pass *pass, int v)
-{
-    int tiles = up(pass->out_w, pass->tw), vector = (int)sizeof(float) * v;
-    long long outputs = pass->n_blocks > 1 ? (long long)pass->targets * pass->th * vector : 0;
-    for (;; tiles--) {
-        pass->columns = up(pass->out_w, up(pass->out_w, tiles * pass->tw));
-        if (tiles == 1 || (plane_under(pass, pass->columns) <= REGION_BYTES / vector / pass->channels && outputs * pass->columns <= OUTPUT_BYTES)) break;
-    }
-    pass->phases = smaller(pass->stride_x, pass->kernel_w);
-    pass->phase_vectors = (pass->columns + (pass->kernel_w - 1) / pass->stride_x) * pass->side;
-    pass->row = pass->phases * pass->phase_vectors;
-    pass->plane = plane_under(pass, pass->columns);
-}
-
-static int is_flat(const struct pass *pass)
-{
-    return pass->kernel_h == 1 && pass->kernel_w == 1 && pass->stride_x == 1 && pass->stride_y == 1 && pass->dilate_x == 1 && pass->dilate_y == 1 && !pass->pad_x && !pass->pad_y;
-}
-
-static void plan_pass(struct pass *pass, int v, int most, int blocks, double density, int cache)
-{
-    if (is_flat(pass)) {
-        pass->w *= pass->h;
-        pass->out_w *= pass->out_h;
-        pass->h = pass->out_h = 1;
-    }
-    plan_tile(pass, most, blocks);
-    plan_channels(pass, v, density, cache);
-    plan_region(pass, v);
-}
-
-/* Whether a part's images are one region. */
-static int is_one_region(const struct pass *pass, int blocks) { return pass->th == pass->out_h && pass->columns == pass->out_w && pass->side >= blocks; }
 
 /* ----------------------------------------------------------------------------------------------------------- lists -- */
 
@@ -164,14 +38,6 @@ struct copy {
 
 typedef void copy_function(void *context, const struct copy *copy);
 
-/* Whether a kernel's row (or column) k meets anything but the border. */
-static int meets(int k, int in, int out, int stride, int pad)
-{
-    for (int y = 0; y < out; y++)
-        if (y * stride + k - pad >= 0 && y * stride + k - pad < in) return 1;
-    return 0;
-}
-
 static void for_each_copy(const struct prune_sparse_conv *conv, const uint8_t *mask, copy_function *function, void *context)
 {
     const struct prune_conv_shape *s = &conv->shape;
@@ -181,7 +47,7 @@ static void for_each_copy(const struct prune_sparse_conv *conv, const uint8_t *m
         for (int c = 0; c < channels; c++)
             for (copy.ky = 0; copy.ky < s->size; copy.ky++)
                 for (copy.kx = 0; copy.kx < s->size; copy.kx++, copy.place++) {
-                    if (!mask[copy.place] || !meets(copy.kx, s->w, s->out_w, s->stride, s->pad) || !meets(copy.ky, s->h, s->out_h, s->stride, s->pad)) continue;
+                    if (!mask[copy.place] || !prune_pass_meets(copy.kx, s->w, s->out_w, s->stride, s->pad) || !prune_pass_meets(copy.ky, s->h, s->out_h, s->stride, s->pad)) continue;
                     copy.c = copy.n / filters * channels + c;
                     if (!conv->unrolled) {
                         function(context, &copy);
@@ -196,7 +62,7 @@ static void for_each_copy(const struct prune_sparse_conv *conv, const uint8_t *m
 
 struct listing {
     const struct prune_sparse_conv *conv;
-    struct pass *pass;
+    struct prune_pass *pass;
     int back;
     uint32_t *next;                     /* for each block and target: how many entries; then, where the next one goes */
     size_t n;
@@ -221,7 +87,7 @@ static void count_copy(void *context, const struct copy *copy)
 static void place_copy(void *context, const struct copy *copy)
 {
     struct listing *listing = context;
-    const struct pass *pass = listing->pass;
+    const struct prune_pass *pass = listing->pass;
     int source, last = listing->conv->shape.size - 1, v = listing->conv->v;
     uint32_t entry = listing->next[key_of(listing, copy, &source)]++;
     int ky = listing->conv->unrolled ? 0 : listing->back ? last - copy->ky : copy->ky, kx = listing->back ? last - copy->kx : copy->kx;
@@ -231,7 +97,7 @@ static void place_copy(void *context, const struct copy *copy)
     pass->slots[listing->n++] = entry;
 }
 
-static int list_pass(const struct prune_sparse_conv *conv, struct pass *pass, int back, const uint8_t *mask)
+static int list_pass(const struct prune_sparse_conv *conv, struct prune_pass *pass, int back, const uint8_t *mask)
 {
     size_t keys = (size_t)pass->n_blocks * (size_t)pass->targets, n_runs = 0;
     struct listing listing = { conv, pass, back, calloc(keys + 1, sizeof *listing.next), 0 };
@@ -269,7 +135,7 @@ done:
 static int tile_at(int th, int tw) { return th / 2 * (PRUNE_TILE_MOST + 1) + tw; }
 
 /* The first run of a block whose target is not below `target`. */
-static uint32_t run_from(const struct pass *pass, int block, int target)
+static uint32_t run_from(const struct prune_pass *pass, int block, int target)
 {
     uint32_t low = pass->starts[block], high = pass->starts[block + 1];
     while (low < high) {
@@ -280,7 +146,7 @@ static uint32_t run_from(const struct pass *pass, int block, int target)
     return low;
 }
 
-static size_t entries_of_piece(const struct pass *pass, int target, int end_target, int block, int end_block)
+static size_t entries_of_piece(const struct prune_pass *pass, int target, int end_target, int block, int end_block)
 {
     size_t n = 0;
     for (; block < end_block; block++) n += pass->runs[run_from(pass, block, end_target)].start - pass->runs[run_from(pass, block, target)].start;
@@ -288,7 +154,7 @@ static size_t entries_of_piece(const struct pass *pass, int target, int end_targ
 }
 
 /* Pieces about as wide (in targets) as they are high (in sources), as each repeats the reading of both. With one region alone, a block of sources is packed once for all targets. */
-static void plan_pieces(struct pass *pass, size_t n_entries, int v, int once)
+static void plan_pieces(struct prune_pass *pass, size_t n_entries, int v, int once)
 {
     size_t most = (size_t)(once ? ONCE_BYTES : SUMS_BYTES) / sizeof(float) / (size_t)v;
     pass->target_pieces = 1;
@@ -343,24 +209,24 @@ static int note_survivors(struct prune_sparse_conv *conv, const uint8_t *mask)
 /* At most. */
 static int blocks_of_part(const struct prune_sparse_conv *conv) { return up(conv->blocks, conv->parts); }
 
-static int make_pass(struct prune_sparse_conv *conv, struct pass *pass, int back, const uint8_t *mask)
+static int make_pass(struct prune_sparse_conv *conv, struct prune_pass *pass, int back, const uint8_t *mask)
 {
-    *pass = shape_of_pass(&conv->shape, conv->unrolled, back);
-    plan_pass(pass, conv->v, conv->kernels->conv.most_weight, blocks_of_part(conv), (double)conv->n_survivors / (double)weights_of(&conv->shape), CACHE_BYTES);
+    *pass = prune_pass_of(&conv->shape, conv->unrolled, back);
+    prune_pass_plan(pass, conv->v, conv->kernels->conv.most_weight, blocks_of_part(conv), (double)conv->n_survivors / (double)weights_of(&conv->shape), PRUNE_PASS_BYTES);
     return list_pass(conv, pass, back, mask);
 }
 
 static int make_gradient(struct prune_sparse_conv *conv, const uint8_t *mask)
 {
-    struct pass *pass = &conv->gradient;
+    struct prune_pass *pass = &conv->gradient;
     double density = (double)conv->n_survivors / (double)weights_of(&conv->shape);
     int most = conv->kernels->gradient.most, blocks = blocks_of_part(conv), p = 0;
-    *pass = shape_of_pass(&conv->shape, conv->unrolled, 0);
-    plan_pass(pass, conv->v, most, blocks, density, CACHE_BYTES);
-    int once = is_one_region(pass, blocks);
+    *pass = prune_pass_of(&conv->shape, conv->unrolled, 0);
+    prune_pass_plan(pass, conv->v, most, blocks, density, PRUNE_PASS_BYTES);
+    int once = prune_pass_is_one_region(pass, blocks);
     if (once) {
-        *pass = shape_of_pass(&conv->shape, conv->unrolled, 0);
-        plan_pass(pass, conv->v, most, blocks, density, CACHE_BYTES - ONCE_BYTES);
+        *pass = prune_pass_of(&conv->shape, conv->unrolled, 0);
+        prune_pass_plan(pass, conv->v, most, blocks, density, PRUNE_PASS_BYTES - ONCE_BYTES);
     }
     int code = list_pass(conv, pass, 0, mask);
     if (code) return code;
@@ -382,7 +248,7 @@ int prune_sparse_conv_new(struct prune_sparse_conv **made, const struct prune_co
     conv->blocks = up(images, conv->v);
     conv->parts = parts;
     conv->backward = backward;
-    conv->unrolled = is_unrolled(shape);
+    conv->unrolled = prune_pass_is_unrolled(shape);
     code = note_survivors(conv, mask);
     if (!code) code = make_pass(conv, &conv->forward, 0, mask);
     if (!code && backward >= 2) code = make_pass(conv, &conv->back, 1, mask);
@@ -392,7 +258,7 @@ int prune_sparse_conv_new(struct prune_sparse_conv **made, const struct prune_co
     return code;
 }
 
-static void free_pass(struct pass *pass)
+static void free_pass(struct prune_pass *pass)
 {
     free(pass->starts);
     free(pass->runs);
@@ -413,10 +279,10 @@ void prune_sparse_conv_free(struct prune_sparse_conv *conv)
     free(conv);
 }
 
-static size_t packed_floats(const struct prune_sparse_conv *conv, const struct pass *pass) { return (size_t)pass->channels * (size_t)pass->plane * (size_t)conv->v; }
+static size_t packed_floats(const struct prune_sparse_conv *conv, const struct prune_pass *pass) { return (size_t)pass->channels * (size_t)pass->plane * (size_t)conv->v; }
 
 /* Sums of all targets, where image blocks are side by side: then a region is a whole plane. */
-static size_t region_floats(const struct prune_sparse_conv *conv, const struct pass *pass)
+static size_t region_floats(const struct prune_sparse_conv *conv, const struct prune_pass *pass)
 {
     return pass->side > 1 ? (size_t)pass->targets * (size_t)(pass->out_h * pass->out_w * pass->side * conv->v) : 0;
 }
@@ -424,7 +290,7 @@ static size_t region_floats(const struct prune_sparse_conv *conv, const struct p
 /* Delta with image blocks side by side, of a whole part; 0: it is read where it lies. */
 static size_t delta_floats(const struct prune_sparse_conv *conv)
 {
-    const struct pass *pass = &conv->gradient;
+    const struct prune_pass *pass = &conv->gradient;
     if (pass->side < 2) return 0;
     return (size_t)(up(blocks_of_part(conv), pass->side) * pass->side) * (size_t)pass->targets * (size_t)(pass->out_h * pass->out_w * conv->v);
 }
@@ -447,7 +313,7 @@ struct region {
 
 struct walk {
     const struct prune_sparse_conv *conv;
-    const struct pass *pass;
+    const struct prune_pass *pass;
     const float *in;
     float *packed;
     struct region region;               /* what lies in `packed`; its border of zeros stays for all blocks of sources. No blocks: nothing */
@@ -470,7 +336,7 @@ static int place_of(int first, int i, int stride, int pad, int dilate, int n)
 /* One row of the region, of n sources. */
 static void pack_row(const struct walk *walk, const struct region *region, const float *in, float *to, int n)
 {
-    const struct pass *pass = walk->pass;
+    const struct prune_pass *pass = walk->pass;
     size_t v = (size_t)walk->conv->v, plane = (size_t)(pass->h * pass->w) * v, packed_plane = (size_t)pass->plane * v, block = plane * (size_t)pass->sources;
     if (pass->side == 1 && pass->stride_x == 1 && pass->dilate_x == 1) {
         int x = region->x - pass->pad_x, first = larger(0, -x), end = smaller(region->columns + pass->kernel_w - 1, pass->w - x);
@@ -487,7 +353,7 @@ static void pack_row(const struct walk *walk, const struct region *region, const
 
 static void pack_region(struct walk *walk, const struct region *region, int block)
 {
-    const struct pass *pass = walk->pass;
+    const struct prune_pass *pass = walk->pass;
     size_t v = (size_t)walk->conv->v, row = (size_t)pass->w * v, plane = row * (size_t)pass->h;
     int first = block * pass->channels, n = smaller(pass->channels, pass->sources - first), rows = (region->rows - 1) * pass->stride_y + pass->kernel_h;
     const float *in = walk->in + ((size_t)region->block * (size_t)pass->sources + (size_t)first) * plane;
@@ -504,7 +370,7 @@ static void pack_region(struct walk *walk, const struct region *region, int bloc
 }
 
 /* The next region of the blocks [first, end), in the order of blocks, rows and columns; the first after one without blocks. 0: there is none. */
-static int next_region(const struct pass *pass, int first, int end, struct region *region)
+static int next_region(const struct prune_pass *pass, int first, int end, struct region *region)
 {
     int across = up(pass->out_w, pass->columns), index = 0;
     if (!region->blocks) *region = (struct region){ .block = first };
@@ -533,7 +399,7 @@ static int next_region(const struct pass *pass, int first, int end, struct regio
 /* From sums (targets, rows, columns, side) to the image blocks. */
 static void unpack_region(const struct walk *walk, const struct region *region, const float *sums, float *out)
 {
-    const struct pass *pass = walk->pass;
+    const struct prune_pass *pass = walk->pass;
     int pixels = region->rows * region->columns;
     size_t v = (size_t)walk->conv->v, plane = (size_t)(pass->out_h * pass->out_w) * v;
     for (int b = 0; b < region->blocks; b++)
@@ -544,7 +410,7 @@ static void unpack_region(const struct walk *walk, const struct region *region, 
 
 static void sum_region(struct walk *walk, const struct region *region, float *sums, size_t sums_plane, size_t sums_row)
 {
-    const struct pass *pass = walk->pass;
+    const struct prune_pass *pass = walk->pass;
     size_t v = (size_t)walk->conv->v;
     int tiles = up(region->columns, pass->tw);
     for (int block = 0; block < pass->n_blocks; block++) {
@@ -560,7 +426,7 @@ static void sum_region(struct walk *walk, const struct region *region, float *su
     }
 }
 
-static void run_pass(const struct prune_sparse_conv *conv, const struct pass *pass, const float *in, float *out, float *scratch, int part)
+static void run_pass(const struct prune_sparse_conv *conv, const struct prune_pass *pass, const float *in, float *out, float *scratch, int part)
 {
     struct walk walk = { .conv = conv, .pass = pass, .in = in, .packed = scratch };
     float *sums = scratch + packed_floats(conv, pass);
@@ -631,7 +497,7 @@ static void add_lanes(const float *sums, size_t n, int v, float *to)
 /* Delta of the part's blocks [first, end), the blocks of a group side by side: (group, target, pixel, side). Places without a block are zeros, as their input is left as it was. */
 static const float *pack_delta(const struct walk *walk, const float *delta, int first, int end, float *to)
 {
-    const struct pass *pass = walk->pass;
+    const struct prune_pass *pass = walk->pass;
     int pixels = pass->out_h * pass->out_w;
     size_t v = (size_t)walk->conv->v, plane = (size_t)pixels * v, block = (size_t)pass->targets * plane;
     float *begin = to;
@@ -647,7 +513,7 @@ static const float *pack_delta(const struct walk *walk, const float *delta, int 
 /* A region's share of the sums of targets [target, end_target) and blocks of sources [block, end_block); delta is that of the region's first output in target 0. */
 static void add_region(struct walk *walk, const struct region *region, const float *delta, int target, int end_target, int block, int end_block, float *sums)
 {
-    const struct pass *pass = walk->pass;
+    const struct prune_pass *pass = walk->pass;
     const struct prune_gradient_kernels *kernels = &walk->conv->kernels->gradient;
     size_t v = (size_t)walk->conv->v;
     int tiles = up(region->columns, pass->tw);
@@ -673,7 +539,7 @@ static void add_region(struct walk *walk, const struct region *region, const flo
 static void sum_piece(struct walk *walk, const float *delta, int target, int end_target, int block, int end_block, float *sums, int part)
 {
     const struct prune_sparse_conv *conv = walk->conv;
-    const struct pass *pass = walk->pass;
+    const struct prune_pass *pass = walk->pass;
     size_t v = (size_t)conv->v, plane = (size_t)(pass->out_h * pass->out_w) * v;
     int first = share(conv->blocks, part, conv->parts), end = share(conv->blocks, part + 1, conv->parts);
     struct region region = { 0 };
@@ -691,7 +557,7 @@ static void sum_piece(struct walk *walk, const float *delta, int target, int end
 
 void prune_sparse_conv_back_weights(struct prune_sparse_conv *conv, const float *in, const float *delta, void *scratch, int part)
 {
-    const struct pass *pass = &conv->gradient;
+    const struct prune_pass *pass = &conv->gradient;
     struct walk walk = { .conv = conv, .pass = pass, .in = in, .packed = scratch };
     float *sums = walk.packed + packed_floats(conv, pass), *room = sums + pass->most_entries * (size_t)conv->v;
     if (pass->side > 1) delta = pack_delta(&walk, delta, share(conv->blocks, part, conv->parts), share(conv->blocks, part + 1, conv->parts), room);
@@ -735,67 +601,4 @@ void prune_sparse_conv_update(const struct prune_sparse_conv *conv, float decay,
         *weight += rate * *update;
         *update *= momentum;
     }
-}
-
-/* ------------------------------------------------------------------------------------------------------- cost model -- */
-
-/* Nanoseconds, on the machine that bench/train's figures come from: for a vector of V floats, and beside it for an entry or a run. */
-struct costs {
-    double fma, entry;                  /* of an entry: each vector of its tile, and the rest */
-    double sums;                        /* of a run: each vector of its tile */
-    double packed, out;                 /* each vector that is packed; each that is written, or of delta */
-};
-static const struct costs sum_costs = { .18, .4, .6, 1.7, 2 }, gradient_costs = { .18, 1.3, .6, 1.7, 1 };
-
-static int meeting(int size, int in, int out, int stride, int pad)
-{
-    int n = 0;
-    for (int k = 0; k < size; k++) n += meets(k, in, out, stride, pad);
-    return n;
-}
-
-/* Time of one pass over all images: with no weights, and what a density of 1 takes beside it. */
-static void add_cost(const struct prune_conv_shape *s, const struct pass *pass, int unrolled, int blocks, const struct costs *cost, double *fixed, double *rising)
-{
-    double planes = up(blocks, pass->side), vectors = (double)(pass->out_h * pass->out_w) * pass->side;
-    double tiles = (double)up(pass->out_h, pass->th) * up(pass->out_w, pass->tw), regions = (double)up(pass->out_h, pass->th) * up(pass->out_w, pass->columns);
-    double rows = meeting(s->size, s->h, s->out_h, s->stride, s->pad), entries = (double)s->n * (s->c / s->groups) * meeting(s->size, s->w, s->out_w, s->stride, s->pad);
-    if (unrolled) {                     /* pairs of rows that a column of the kernel joins */
-        rows = 0;
-        for (int y = 0; y < s->out_h; y++)
-            for (int ky = 0; ky < s->size; ky++) rows += y * s->stride + ky >= s->pad && y * s->stride + ky - s->pad < s->h;
-    }
-    *rising += planes * entries * rows * (vectors * cost->fma + tiles * cost->entry);
-    *fixed += planes * ((double)pass->targets * vectors * (pass->n_blocks * cost->sums / s->groups + cost->out) + pass->sources * regions * pass->plane * cost->packed);
-}
-
-/* Flops a nanosecond of the dense path's three passes, with vectors of 16. */
-static double dense_rate(const struct prune_conv_shape *s)
-{
-    int smallest = smaller(smaller(s->h, s->w), smaller(s->out_h, s->out_w));
-    if (s->size == 1 && s->stride == 1 && s->groups == 1) return 200;
-    if (s->size != 3 || s->stride != 1 || s->pad != 1 || s->groups != 1 || s->c < 32 || s->n < 32 || smallest < 4) return 180;
-    return smallest >= 8 ? 430 : 320;
-}
-
-/* How much longer the busiest part works than if all shared evenly. */
-static double unevenness(int things, int parts)
-{
-    return (double)up(things, parts) * parts / things;
-}
-
-double prune_sparse_conv_crossover(const struct prune_conv_shape *shape, int images, int parts, int vector)
-{
-    static const double density = .25, most_density = .5;       /* of the plan whose costs are taken; beyond which the lists of weights are too large */
-    int unrolled = is_unrolled(shape), blocks = up(images, vector), most = vector == 8 ? 8 : TILE_VECTORS;
-    double flops = 2. * images * (double)shape->n * (shape->c / shape->groups) * shape->size * shape->size * shape->out_h * shape->out_w;
-    double dense = 3 * flops / (dense_rate(shape) * vector / 16), fixed = 0, rising = 0;
-    if (shape->groups > 1 && shape->c / shape->groups < 8) return 0;
-    for (int i = 0; i < 3; i++) {
-        struct pass pass = shape_of_pass(shape, unrolled, i == 1);
-        plan_pass(&pass, vector, most, blocks, density, CACHE_BYTES);
-        add_cost(shape, &pass, unrolled, blocks, i < 2 ? &sum_costs : &gradient_costs, &fixed, &rising);
-    }
-    dense *= unevenness(images, parts) / unevenness(blocks, parts);
-    return dense <= fixed ? 0 : dense >= fixed + most_density * rising ? most_density : (dense - fixed) / rising;
 }

@@ -347,10 +347,11 @@ static void check_crossover(const struct prune_kernels *kernels)
 {
     struct prune_conv_shape vgg = { 256, 8, 8, 256, 3, 1, 1, 1, 8, 8 }, one = { 256, 8, 8, 256, 1, 1, 0, 1, 8, 8 }, depthwise = { 256, 8, 8, 256, 3, 1, 1, 256, 8, 8 };
     int v = kernels->vector;
-    double full = prune_sparse_conv_crossover(&vgg, 8 * v, v), few = prune_sparse_conv_crossover(&vgg, v / 4, v), flat = prune_sparse_conv_crossover(&one, 8 * v, v);
+    double full = prune_sparse_conv_crossover(&vgg, 8 * v, 1, v), few = prune_sparse_conv_crossover(&vgg, v / 4, 1, v), flat = prune_sparse_conv_crossover(&one, 8 * v, 1, v);
     check_that(full > .1 && full < .6 && few < full / 2 && flat > full && flat < 1,
                "the dense path is the faster one from a density of %.2f on; with a quarter of the lanes %.2f; 1x1 %.2f", full, few, flat);
-    check_that(prune_sparse_conv_crossover(&depthwise, 8 * v, v) == 0, "a depthwise layer is never sparse");
+    check_that(prune_sparse_conv_crossover(&vgg, 8 * v, 16, v) < full && prune_sparse_conv_crossover(&vgg, 8 * v, 2, v) == full, "half of the threads without a block of images make it later");
+    check_that(prune_sparse_conv_crossover(&depthwise, 8 * v, 1, v) == 0, "a depthwise layer is never sparse");
 }
 
 /* --------------------------------------------------------------------------------------------------------------- bench -- */
