@@ -7,7 +7,10 @@
  *
  * Words: predict        another batch is predicted (and its outputs compared) between iterations
  *        batch=<n>      every second iteration has so many images (not more than the cfg's)
- *        resize=<n>     every second iteration has images so wide and high
+ *        resize=<n>     every second iteration has images so wide and high; also resize=<w>x<h>
+ *        change         the surviving weights are changed in place between iterations, another batch is predicted then
+ *        clear=<n>      iterations count anew after so many
+ *        list=<path>    a line for each weight that a step brings back is added there
  *        sparse=<d>     a layer of a density below <d> is computed sparsely, in place of what the plugin thinks faster; 2: all that have masks
  *        reload=<path>  weights are saved after the first iteration and come back after the third
  *        rule=<n>       masked: the recovery rule, by its number
@@ -16,12 +19,13 @@
  *
  * The first three print "<layer> <kind> <error> <array>" with a layer's worst array, its error relative to the array's largest magnitude; "loss", "output", "step" and "predicted" in
  * the same form; "distance kink <d>" and "distance pool <d>": how near a value came to a kink of its activation, and a window's largest value to the next, by the layer's root mean
- * square; and "fast layers <n>": how many convolutional and connected layers are not run by Darknet's own functions.
+ * square; "others <n>": how many convolutional and connected layers are not run by Darknet's own functions; "fast <n> <m>" and "sparse <n> <m>": how many layers' forward pass the fast path,
+ * and of them the sparse one, computed in an iteration: fewest and most. `same` prints the last three too.
  *
  * Before an iteration the biases are moved a little, so that no value lies at a kink, where rounding alone decides about a gradient; images with a tie in a pooling window are drawn
  * anew.
  */
-#include "host.h"
+#include "host_training.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -37,9 +41,10 @@
 void forward_convolutional_layer(layer l, network net);
 void forward_connected_layer(layer l, network net);
 
-double __real_prune_sparse_conv_crossover(const void *shape, int images, int vector);
-double __wrap_prune_sparse_conv_crossover(const void *shape, int images, int vector);
-int __real_prune_mask_step(struct prune_tensor *tensors, int n_tensors, const struct prune_settings *settings, int t, struct prune_step *done);
+__typeof__(prune_sparse_conv_crossover) __real_prune_sparse_conv_crossover, __wrap_prune_sparse_conv_crossover;
+__typeof__(prune_sparse_conv_forward) __real_prune_sparse_conv_forward, __wrap_prune_sparse_conv_forward;
+__typeof__(prune_trained_forward) __real_prune_trained_forward, __wrap_prune_trained_forward;
+__typeof__(prune_mask_step) __real_prune_mask_step, __wrap_prune_mask_step;
 
 enum array { WEIGHTS, BIASES, SCALES, WEIGHT_UPDATES, BIAS_UPDATES, SCALE_UPDATES, ROLLING_MEAN, ROLLING_VARIANCE, MEMORY, ARRAYS };
 static const char *const array_names[ARRAYS] = { "weights", "biases", "scales", "weight_updates", "bias_updates", "scale_updates", "rolling_mean", "rolling_variance", "memory" };
@@ -57,13 +62,17 @@ struct twin {                   /* a layer's numbers in double */
     struct worst worst;
 };
 
+struct count {                  /* of layers, in an iteration */
+    int now, fewest, most;
+};
+
 enum wrong { NOTHING, DECAY, DELTA, VARIANCE, MOMENTUM };
 
 struct words {
-    int predict, batch, resize, rule;
+    int predict, batch, width, height, change, clear, rule;
     enum wrong wrong;
     double sparse;
-    const char *save, *load, *reload;
+    const char *save, *load, *reload, *list;
 };
 
 static struct reference {
@@ -73,8 +82,10 @@ static struct reference {
     double kink, pool;          /* smallest distances of this draw */
     double worst_kink, worst_pool;
     struct worst loss, output, predicted, step;
+    struct count fast, sparse;
+    int iterations;
     struct words words;
-    unsigned state;
+    unsigned state, seed;       /* of our own numbers, and of Darknet's in this iteration */
 } ref;
 
 static void *numbers(size_t n, size_t bytes)
@@ -146,8 +157,8 @@ static void take(void)
         twin->tensor = tensor_of(i);
         for (int a = 0; a < ARRAYS; a++)
             if (floats_of(l, twin->tensor, (enum array)a)) twin->arrays[a] = doubles(length_of(l, (enum array)a));
-        twin->out = doubles(n);
-        twin->delta = doubles(n);
+        twin->out = l->type == DROPOUT ? twin[-1].out : doubles(n);       /* it works in place */
+        twin->delta = l->type == DROPOUT ? twin[-1].delta : doubles(n);
         twin->x = doubles(n);
         twin->x_norm = doubles(n);
         twin->mean = doubles(rows);
@@ -164,8 +175,10 @@ static void give_back(void)
     for (int i = 0; i < ref.net->n; i++) {
         struct twin *twin = &ref.twins[i];
         for (int a = 0; a < ARRAYS; a++) free(twin->arrays[a]);
-        free(twin->out);
-        free(twin->delta);
+        if (ref.net->layers[i].type != DROPOUT) {
+            free(twin->out);
+            free(twin->delta);
+        }
         free(twin->x);
         free(twin->x_norm);
         free(twin->mean);
@@ -332,6 +345,15 @@ static void route_from(const layer *l, struct twin *twin)
             memcpy(twin->out + b * l->outputs + offset, ref.twins[l->input_layers[i]].out + b * l->input_sizes[i], sizeof(double) * (size_t)l->input_sizes[i]);
 }
 
+/* Darknet draws in this order too. */
+static void drop(const layer *l, struct twin *twin)
+{
+    for (int i = 0; i < l->inputs * l->batch; i++) {
+        twin->x[i] = rand_uniform(0, 1) < l->probability ? 0 : (double)l->scale;
+        twin->out[i] *= twin->x[i];
+    }
+}
+
 /* Where an upsampled value comes from. */
 static int upsampled(const layer *l, int o)
 {
@@ -407,7 +429,7 @@ static void forward_layer(int index, int train, int move)
     struct twin *twin = &ref.twins[index];
     const double *in = index ? twin[-1].out : ref.input;
     int n = l->outputs * l->batch;
-    memset(twin->out, 0, sizeof(double) * (size_t)n);
+    if (l->type != DROPOUT) memset(twin->out, 0, sizeof(double) * (size_t)n);
     memset(twin->delta, 0, sizeof(double) * (size_t)n);
     switch (l->type) {
     case CONVOLUTIONAL:
@@ -431,6 +453,9 @@ static void forward_layer(int index, int train, int move)
     case ROUTE: route_from(l, twin); break;
     case UPSAMPLE:
         for (int i = 0; i < n; i++) twin->out[i] = (double)l->scale * in[upsampled(l, i)];
+        break;
+    case DROPOUT:
+        if (train) drop(l, twin);
         break;
     case SOFTMAX: softmax_of(l, twin, in); break;
     case COST: break;
@@ -460,6 +485,7 @@ static void forward(int train, int move)
     double sum = 0;
     int losses = 0;
     ref.kink = ref.pool = INFINITY;
+    srand(ref.seed);
     for (int i = 0; i < ref.net->n; i++) {
         forward_layer(i, train, move);
         if (train) judge(i, &sum, &losses);
@@ -579,6 +605,7 @@ static void backward_layer(int index)
         switch (l->type) {
         case MAXPOOL: in_delta[twin->indexes[i]] += delta; break;
         case ACTIVE: in_delta[i] = delta; break;        /* what a later layer had added there is lost, as in Darknet */
+        case DROPOUT: in_delta[i] *= twin->x[i]; break;
         case UPSAMPLE: in_delta[upsampled(l, i)] += (double)l->scale * delta; break;
         case SOFTMAX: in_delta[i] += delta; break;
         case COST: in_delta[i] += (double)l->scale * delta; break;
@@ -625,27 +652,58 @@ static void update_layer(const layer *l, struct twin *twin, enum prune_rule rule
     step_rows(weights, updates, n, rate, momentum);
 }
 
-double __wrap_prune_sparse_conv_crossover(const void *shape, int images, int vector)
+double __wrap_prune_sparse_conv_crossover(const struct prune_conv_shape *shape, int images, int parts, int vector)
 {
-    return ref.words.sparse > 0 ? ref.words.sparse : __real_prune_sparse_conv_crossover(shape, images, vector);
+    return ref.words.sparse > 0 ? ref.words.sparse : __real_prune_sparse_conv_crossover(shape, images, parts, vector);
+}
+
+void __wrap_prune_sparse_conv_forward(const struct prune_sparse_conv *conv, const float *in, float *out, void *scratch, int part)
+{
+    if (part == 0) ref.sparse.now++;
+    __real_prune_sparse_conv_forward(conv, in, out, scratch, part);
+}
+
+void __wrap_prune_trained_forward(struct prune_training *training, int layer, const network *net)
+{
+    ref.fast.now++;
+    __real_prune_trained_forward(training, layer, net);
+}
+
+static void enter(struct count *count)
+{
+    if (ref.iterations == 0 || count->now < count->fewest) count->fewest = count->now;
+    if (count->now > count->most) count->most = count->now;
+}
+
+static void train(void)
+{
+    ref.fast.now = ref.sparse.now = 0;
+    train_network_datum(ref.net);
+    enter(&ref.fast);
+    enter(&ref.sparse);
+    ref.iterations++;
 }
 
 /* A step of the schedule stands between gradients and update. Afterwards weights that went or came back are what the step made them. */
 int __wrap_prune_mask_step(struct prune_tensor *tensors, int n_tensors, const struct prune_settings *settings, int t, struct prune_step *done)
 {
     uint8_t **before = numbers((size_t)n_tensors, sizeof *before);
-    for (int i = 0; i < n_tensors && ref.twins; i++) {
+    for (int i = 0; i < n_tensors; i++) {
         struct prune_tensor *tensor = &tensors[i];
-        const double *updates = ref.twins[tensor->layer].arrays[WEIGHT_UPDATES];
+        const double *updates = ref.twins ? ref.twins[tensor->layer].arrays[WEIGHT_UPDATES] : NULL;
         before[i] = numbers(tensor->n, 1);
         for (size_t j = 0; j < tensor->n; j++) before[i][j] = !tensor->mask[j];
+        if (!updates) continue;
         compare(&ref.step, "momentum", tensor->momentum, updates, (int)tensor->n, tensor->mask);
         if (settings->rule != PRUNE_NONE) compare(&ref.step, "momentum", tensor->momentum, updates, (int)tensor->n, before[i]);
     }
     int code = __real_prune_mask_step(tensors, n_tensors, settings, t, done);
-    for (int i = 0; i < n_tensors && ref.twins; i++) {
-        struct twin *twin = &ref.twins[tensors[i].layer];
+    FILE *list = ref.words.list ? fopen(ref.words.list, "a") : NULL;
+    for (int i = 0; i < n_tensors; i++) {
+        struct twin *twin = ref.twins ? &ref.twins[tensors[i].layer] : NULL;
         for (size_t j = 0; j < tensors[i].n; j++) {
+            if (list && tensors[i].mask[j] && before[i][j]) fprintf(list, "iteration %zu layer %d weight %zu\n", get_current_batch(ref.net), tensors[i].layer, j);
+            if (!twin) continue;
             if (twin->arrays[MEMORY]) twin->arrays[MEMORY][j] = (double)tensors[i].memory[j];
             if (tensors[i].mask[j] != before[i][j]) continue;       /* neither went nor came */
             twin->arrays[WEIGHTS][j] = (double)tensors[i].weights[j];
@@ -654,6 +712,7 @@ int __wrap_prune_mask_step(struct prune_tensor *tensors, int n_tensors, const st
         free(before[i]);
     }
     free(before);
+    if (list) fclose(list);
     return code;
 }
 
@@ -686,6 +745,7 @@ static void iterate(void)
     network *net = ref.net;
     enum prune_rule rule = net->prune ? net->prune->settings.rule : PRUNE_NONE;
     take();
+    ref.seed++;
     for (int i = 0; i < DRAWS; i++) {
         draw_doubles();
         forward(1, 1);
@@ -694,7 +754,8 @@ static void iterate(void)
     ref.worst_kink = fmin(ref.worst_kink, ref.kink);
     ref.worst_pool = fmin(ref.worst_pool, ref.pool);
     for (int i = net->n - 1; i >= 0; i--) backward_layer(i);
-    train_network_datum(net);
+    srand(ref.seed);
+    train();
     int updated = *net->seen / (size_t)net->batch % (size_t)net->subdivisions == 0;
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
@@ -780,13 +841,23 @@ static void attach_masks(const char *cfg_path, double density)
     prune->state.step = settings.steps;
 }
 
-static void between(int iteration, int batch, int width)
+static void change_weights(void)
 {
-    if (iteration && ref.words.predict) predict();
+    for (int i = 0; i < ref.net->n; i++) {
+        const layer *l = &ref.net->layers[i];
+        for (int j = 0; has_weights(l) && j < weights_of(l); j++) l->weights[j] *= (float)uniform(.5, 1.5);
+    }
+}
+
+static void between(int iteration, int batch, int width, int height)
+{
+    if (iteration && ref.words.change) change_weights();
+    if (iteration && (ref.words.predict || ref.words.change)) predict();
+    if (iteration && iteration == ref.words.clear) *ref.net->seen = 0;
     if (ref.words.reload && iteration == 1) save_weights(ref.net, (char *)ref.words.reload);
     if (ref.words.reload && iteration == 3) load_weights(ref.net, (char *)ref.words.reload);
     if (ref.words.batch) set_batch_network(ref.net, iteration % 2 ? ref.words.batch : batch);
-    if (ref.words.resize && iteration) resize_network(ref.net, iteration % 2 ? ref.words.resize : width, iteration % 2 ? ref.words.resize : width);
+    if (ref.words.width && iteration) resize_network(ref.net, iteration % 2 ? ref.words.width : width, iteration % 2 ? ref.words.height : height);
 }
 
 static void print_worst(const char *what, const char *kind, const struct worst *worst)
@@ -794,14 +865,14 @@ static void print_worst(const char *what, const char *kind, const struct worst *
     if (worst->array) printf("%s %s %.3g %s\n", what, kind, worst->error, worst->array);
 }
 
-static void print_fast(void)
+static void print_counts(void)
 {
-    int fast = 0;
+    int others = 0;
     for (int i = 0; i < ref.net->n; i++) {
         const layer *l = &ref.net->layers[i];
-        fast += (l->type == CONVOLUTIONAL && l->forward != forward_convolutional_layer) || (l->type == CONNECTED && l->forward != forward_connected_layer);
+        others += (l->type == CONVOLUTIONAL && l->forward != forward_convolutional_layer) || (l->type == CONNECTED && l->forward != forward_connected_layer);
     }
-    printf("fast layers %d\n", fast);
+    printf("others %d\nfast %d %d\nsparse %d %d\n", others, ref.fast.fewest, ref.fast.most, ref.sparse.fewest, ref.sparse.most);
 }
 
 static int report(void)
@@ -816,16 +887,16 @@ static int report(void)
     print_worst("predicted", "output", &ref.predicted);
     print_worst("step", "gradients", &ref.step);
     printf("distance kink %.3g\ndistance pool %.3g\n", ref.worst_kink, ref.worst_pool);
-    print_fast();
+    print_counts();
     return 0;
 }
 
 static int check(int iterations)
 {
-    int batch = ref.net->batch, width = ref.net->w;
+    int batch = ref.net->batch, width = ref.net->w, height = ref.net->h;
     ref.twins = numbers((size_t)ref.net->n, sizeof *ref.twins);
     for (int i = 0; i < iterations; i++) {
-        between(i, batch, width);
+        between(i, batch, width, height);
         iterate();
     }
     return report();
@@ -837,6 +908,7 @@ static int same(int iterations)
     if (ref.words.load) load_weights(net, (char *)ref.words.load);
     for (int i = (int)get_current_batch(net) * net->subdivisions; i < iterations * net->subdivisions; i++) {
         ref.state = 1000U * (unsigned)i;
+        if (i && i == ref.words.clear * net->subdivisions) *net->seen = 0;
         if (ref.words.predict) {
             draw();
             float *input = numbers((size_t)(net->inputs * net->batch), sizeof *input);
@@ -846,7 +918,7 @@ static int same(int iterations)
             ref.state = 1000U * (unsigned)i;
         }
         draw();
-        train_network_datum(net);
+        train();
     }
     uLong sum = crc32(0, NULL, 0);
     for (int i = 0; i < net->n; i++)
@@ -855,7 +927,7 @@ static int same(int iterations)
             if (values) sum = crc32(sum, (const Bytef *)values, (uInt)((size_t)length_of(&net->layers[i], (enum array)a) * sizeof *values));
         }
     printf("sum %08lx\n", sum);
-    print_fast();
+    print_counts();
     if (ref.words.save) save_weights(net, (char *)ref.words.save);
     return 0;
 }
@@ -868,10 +940,15 @@ static int read_words(int n, char **words)
         value = value ? value + 1 : "";
         if (!strcmp(words[i], "predict")) ref.words.predict = 1;
         else if (!strncmp(words[i], "batch=", 6)) ref.words.batch = atoi(value);
-        else if (!strncmp(words[i], "resize=", 7)) ref.words.resize = atoi(value);
+        else if (!strcmp(words[i], "change")) ref.words.change = 1;
+        else if (!strncmp(words[i], "clear=", 6)) ref.words.clear = atoi(value);
+        else if (!strncmp(words[i], "resize=", 7)) {
+            if (sscanf(value, "%dx%d", &ref.words.width, &ref.words.height) < 2) ref.words.height = ref.words.width;
+        }
         else if (!strncmp(words[i], "rule=", 5)) ref.words.rule = atoi(value);
         else if (!strncmp(words[i], "sparse=", 7)) ref.words.sparse = atof(value);
         else if (!strncmp(words[i], "reload=", 7)) ref.words.reload = value;
+        else if (!strncmp(words[i], "list=", 5)) ref.words.list = value;
         else if (!strncmp(words[i], "save=", 5)) ref.words.save = value;
         else if (!strncmp(words[i], "load=", 5)) ref.words.load = value;
         else if (!strncmp(words[i], "wrong=", 6)) {
