@@ -49,6 +49,7 @@ network() {
     yolo) net 3 1 16 16 3 && conv 8 3 1 leaky $normal && conv 16 3 2 leaky $normal && conv 8 1 1 leaky $normal && conv 16 3 1 leaky $normal && shortcut -3 linear && conv 20 3 2 leaky $normal && conv 8 1 1 leaky $normal && printf '[upsample]\nstride=2\nscale=.8\n\n[route]\nlayers=-1,-4\n\n' && conv 12 3 1 leaky $normal && conv 5 1 1 linear && activation logistic && cost ;;
     resized) net 3 1 16 16 3 && conv 8 3 1 relu $normal && maxpool 2 2 && conv 16 3 1 leaky && conv 16 1 1 linear $normal && shortcut -2 leaky && conv 12 3 2 leaky $normal && printf '[upsample]\nstride=2\n\n[route]\nlayers=-1,-3\n\n' && conv 5 3 1 logistic && cost ;;
     swapped) net 3 1 24 16 3 && conv 8 3 1 relu $normal && maxpool 2 2 && conv 16 3 1 leaky && conv 16 1 1 linear $normal && shortcut -2 leaky && conv 12 3 1 tanh $normal && conv 12 3 2 leaky $normal && printf '[upsample]\nstride=2\n\n[route]\nlayers=-1,-3\n\n' && maxpool 2 2 && conv 8 3 1 elu && conv 5 3 1 logistic && cost ;;
+    apart) net 3 1 24 16 3 && conv 8 3 1 relu && conv 8 3 1 tanh $normal && maxpool 2 2 && conv 8 3 1 elu $normal && conv 5 3 1 logistic && cost ;; # all arrays stay where they are when it is resized
     winograd) net 16 1 16 16 3 && conv 32 1 1 leaky && conv 32 3 1 leaky $normal && conv 64 1 1 leaky && conv 64 3 1 relu $normal && avgpool && connected 10 linear && softmax ;;
     dropout) net 4 1 8 8 3 && conv 8 3 1 leaky && dropout .3 && conv 8 3 1 logistic && dropout .2 && conv 8 3 1 linear && shortcut -5 leaky && conv 8 3 1 linear && shortcut -4 relu && maxpool 2 2 && dropout .3 && conv 8 3 1 linear && activation leaky && dropout .3 && connected 20 leaky && dropout .5 && connected 10 linear && softmax ;;
     connected) net 20 1 1 1 30 && connected 20 relu && connected 50 leaky $normal && connected 17 logistic && connected 3 linear && cost ;;
@@ -60,7 +61,7 @@ network() {
     esac
 }
 names="biases batchnorm strides unpadded groups one-image pools lenet vgg mobilenet resnet yolo resized connected connected-small activations unknown lost-gradient subdivisions dropout grouped"
-for name in $names swapped winograd; do network "$name" >"$S/$name.cfg"; done
+for name in $names swapped apart winograd; do network "$name" >"$S/$name.cfg"; done
 
 #### Comparisons
 # computed <cfg>: how many layers the fast path computes, how many of them have weights, and how many of those are grouped. Darknet's own code computes the others: kinds and activations that
@@ -192,6 +193,7 @@ for fast in 0 1; do
     computes "sizes 16 and 8 in turn, density .1, predictions between (DARKNET_FASTTRAIN=$fast)" "$S/resized.cfg" $fast "${V[@]}" -- masked .1 5 resize=8 predict sparse=.2
     computes "24 x 16 and 16 x 24 in turn (DARKNET_FASTTRAIN=$fast)" "$S/swapped.cfg" $fast "${V[@]}" -- check 4 resize=24x16
     computes "24 x 16 and 16 x 24 in turn, density .1, predictions between (DARKNET_FASTTRAIN=$fast)" "$S/swapped.cfg" $fast "${V[@]}" -- masked .1 4 resize=24x16 sparse=2 predict
+    computes "24 x 16 and 16 x 24 in turn, layers apart (DARKNET_FASTTRAIN=$fast)" "$S/apart.cfg" $fast "${V[@]}" -- check 4 resize=24x16
     computes "weights changed in place between (DARKNET_FASTTRAIN=$fast)" "$S/vgg.cfg" $fast "${V[@]}" -- check 3 change
     computes "weights changed in place between, sparse (DARKNET_FASTTRAIN=$fast)" "$S/resnet.cfg" $fast "${V[@]}" -- masked .2 3 change sparse=2
     computes "weights loaded between (DARKNET_FASTTRAIN=$fast)" "$S/vgg.cfg" $fast "${V[@]}" -- check 5 reload="$S/between.weights"
@@ -211,7 +213,7 @@ for fast in 0 1; do
     done
 done
 
-#### Iterations that count anew after the last step, as with -clear: the schedule begins anew, on layers that are sparse, and steps need the gradients again. A sparse layer's memory for the rules
+#### Iterations that count anew after the last step, as with -clear: the schedule begins anew at once, on layers that are sparse, and steps need the gradients again. A sparse layer's memory for the rules
 #### gradient and shadow rests after the last step: by these the same weights come back when there is no iteration between.
 alike() { # FILE FILE: 99 lines of 100 are in both; rounding chooses between weights whose gradients are close
     local first second both
@@ -223,7 +225,7 @@ for rule in gradient restore shadow; do
     rm -f "$S/came.0" "$S/came.1"
     at=8
     [ $rule = restore ] && at=11
-    sed "s/^max_batches=100/&\nprune_sparsity=.9\nprune_steps=4\nprune_end=8\nprune_rule=$rule/" "$S/lenet.cfg" >"$S/cleared.cfg"
+    sed "s/^max_batches=100/&\nprune_sparsity=.9\nprune_steps=8\nprune_end=8\nprune_rule=$rule/" "$S/lenet.cfg" >"$S/cleared.cfg"
     for fast in 0 1; do
         computes "cleared, by rule $rule (DARKNET_FASTTRAIN=$fast)" "$S/cleared.cfg" $fast DARKNET_FASTTRAIN=$fast DARKNET_THREADS=2 -- stepped 16 clear=11 sparse=2
         check "cleared: and the steps saw all gradients (rule $rule, DARKNET_FASTTRAIN=$fast)" grep -q '^step gradients ' "$S/cleared.cfg.out"
