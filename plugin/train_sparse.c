@@ -38,26 +38,38 @@ struct copy {
 
 typedef void copy_function(void *context, const struct copy *copy);
 
-static void for_each_copy(const struct prune_sparse_conv *conv, const uint8_t *mask, copy_function *function, void *context)
+/* Compiled anew for each function, and without a branch that depends on the mask: a call or a wrong guess for each of millions of weights would be most of the work. Halves keep the products
+ * with reciprocals on the right side of whole numbers. */
+static inline __attribute__((always_inline)) void for_each_copy(const struct prune_sparse_conv *conv, copy_function *function, void *context)
 {
     const struct prune_conv_shape *s = &conv->shape;
-    int channels = s->c / s->groups, filters = s->n / s->groups;
-    struct copy copy = { .place = 0 };
-    for (copy.n = 0; copy.n < s->n; copy.n++)
-        for (int c = 0; c < channels; c++)
-            for (copy.ky = 0; copy.ky < s->size; copy.ky++)
-                for (copy.kx = 0; copy.kx < s->size; copy.kx++, copy.place++) {
-                    if (!mask[copy.place] || !prune_pass_meets(copy.kx, s->w, s->out_w, s->stride, s->pad) || !prune_pass_meets(copy.ky, s->h, s->out_h, s->stride, s->pad)) continue;
-                    copy.c = copy.n / filters * channels + c;
-                    if (!conv->unrolled) {
-                        function(context, &copy);
-                        continue;
-                    }
-                    for (copy.y = 0; copy.y < s->out_h; copy.y++) {
-                        copy.in_y = copy.y * s->stride + copy.ky - s->pad;
-                        if (copy.in_y >= 0 && copy.in_y < s->h) function(context, &copy);
-                    }
-                }
+    int channels = s->c / s->groups, filters = s->n / s->groups, taps = s->size * s->size;
+    double per_tap = 1. / taps, per_channel = 1. / channels, per_row = 1. / s->size, per_filter = 1. / filters;
+    for (size_t i = 0; i < conv->n_survivors; i++) {
+        int place = (int)conv->survivors[i], kernel = (int)((place + .5) * per_tap), tap = place - kernel * taps, n = (int)((kernel + .5) * per_channel), ky = (int)((tap + .5) * per_row);
+        struct copy copy = { .n = n, .c = (int)((n + .5) * per_filter) * channels + kernel - n * channels, .ky = ky, .kx = tap - ky * s->size, .place = (uint32_t)place };
+        if (!conv->meeting[tap]) continue;
+        if (!conv->unrolled) {
+            function(context, &copy);
+            continue;
+        }
+        for (copy.y = 0; copy.y < s->out_h; copy.y++) {
+            copy.in_y = copy.y * s->stride + copy.ky - s->pad;
+            if (copy.in_y >= 0 && copy.in_y < s->h) function(context, &copy);
+        }
+    }
+}
+
+/* Which places of the kernel meet anything but the border. */
+static int note_meeting(struct prune_sparse_conv *conv)
+{
+    const struct prune_conv_shape *s = &conv->shape;
+    conv->meeting = malloc((size_t)s->size * (size_t)s->size);
+    if (!conv->meeting) return prune_fail(PRUNE_ERR_NOMEM, "out of memory for a sparse convolution");
+    for (int ky = 0; ky < s->size; ky++)
+        for (int kx = 0; kx < s->size; kx++)
+            conv->meeting[ky * s->size + kx] = (uint8_t)(prune_pass_meets(ky, s->h, s->out_h, s->stride, s->pad) && prune_pass_meets(kx, s->w, s->out_w, s->stride, s->pad));
+    return PRUNE_OK;
 }
 
 struct listing {
@@ -65,6 +77,9 @@ struct listing {
     struct prune_pass *pass;
     int back;
     uint32_t *next;                     /* for each block and target: how many entries; then, where the next one goes */
+    struct place_of_source {
+        uint32_t block, in_block;       /* number of its block times targets; its place there */
+    } *sources;
     size_t n;
 };
 
@@ -72,8 +87,9 @@ static size_t key_of(const struct listing *listing, const struct copy *copy, int
 {
     const struct prune_conv_shape *s = &listing->conv->shape;
     int in = listing->conv->unrolled ? copy->c * s->h + copy->in_y : copy->c, out = listing->conv->unrolled ? copy->n * s->out_h + copy->y : copy->n;
-    *source = (listing->back ? out : in) % listing->pass->channels;
-    return (size_t)((listing->back ? out : in) / listing->pass->channels) * (size_t)listing->pass->targets + (size_t)(listing->back ? in : out);
+    int from = listing->back ? out : in, to = listing->back ? in : out;
+    *source = (int)listing->sources[from].in_block;
+    return (size_t)listing->sources[from].block + (size_t)to;
 }
 
 static void count_copy(void *context, const struct copy *copy)
@@ -97,16 +113,17 @@ static void place_copy(void *context, const struct copy *copy)
     pass->slots[listing->n++] = entry;
 }
 
-static int list_pass(const struct prune_sparse_conv *conv, struct prune_pass *pass, int back, const uint8_t *mask)
+static int list_pass(const struct prune_sparse_conv *conv, struct prune_pass *pass, int back)
 {
     size_t keys = (size_t)pass->n_blocks * (size_t)pass->targets, n_runs = 0;
-    struct listing listing = { conv, pass, back, calloc(keys + 1, sizeof *listing.next), 0 };
+    struct listing listing = { conv, pass, back, calloc(keys + 1, sizeof *listing.next), malloc(((size_t)pass->sources + 1) * sizeof *listing.sources), 0 };
     int code = PRUNE_OK;
     pass->starts = malloc(((size_t)pass->n_blocks + 1) * sizeof *pass->starts);
     pass->entries = malloc((conv->n_copies + 1) * sizeof *pass->entries);
     pass->slots = malloc((conv->n_copies + 1) * sizeof *pass->slots);
-    if (!listing.next || !pass->starts || !pass->entries || !pass->slots) goto no_memory;
-    for_each_copy(conv, mask, count_copy, &listing);
+    if (!listing.next || !listing.sources || !pass->starts || !pass->entries || !pass->slots) goto no_memory;
+    for (int i = 0; i < pass->sources; i++) listing.sources[i] = (struct place_of_source){ (uint32_t)(i / pass->channels * pass->targets), (uint32_t)(i % pass->channels) };
+    for_each_copy(conv, count_copy, &listing);
     for (size_t i = 0; i < keys; i++) n_runs += listing.next[i] || i < (size_t)pass->targets;
     pass->runs = malloc((n_runs + 1) * sizeof *pass->runs);
     if (!pass->runs) goto no_memory;
@@ -123,11 +140,12 @@ static int list_pass(const struct prune_sparse_conv *conv, struct prune_pass *pa
     pass->starts[pass->n_blocks] = run;
     pass->runs[run] = (struct prune_conv_run){ (uint32_t)pass->targets, entry };
     listing.n = 0;
-    for_each_copy(conv, mask, place_copy, &listing);
+    for_each_copy(conv, place_copy, &listing);
     goto done;
 no_memory:
     code = prune_fail(PRUNE_ERR_NOMEM, "out of memory for a convolution's surviving weights");
 done:
+    free(listing.sources);
     free(listing.next);
     return code;
 }
@@ -194,29 +212,31 @@ static int note_survivors(struct prune_sparse_conv *conv, const uint8_t *mask)
     size_t n = weights_of(&conv->shape);
     if (n > UINT32_MAX / 2) return prune_fail(PRUNE_ERR_UNSUPPORTED, "a convolution of %zu weights is too large", n);
     for (size_t i = 0; i < n; i++) conv->n_survivors += mask[i] != 0;
-    for_each_copy(conv, mask, count_any, &conv->n_copies);
     conv->survivors = malloc((conv->n_survivors + 1) * sizeof *conv->survivors);
-    conv->copies = malloc((conv->n_copies + 1) * sizeof *conv->copies);
-    if (!conv->survivors || !conv->copies) return prune_fail(PRUNE_ERR_NOMEM, "out of memory for a convolution's surviving weights");
     uint32_t *next = conv->survivors;
-    for (size_t i = 0; i < n; i++)
-        if (mask[i]) *next++ = (uint32_t)i;
+    for (size_t i = 0; next && i < n; i++) {        /* what is written for a pruned one is written over */
+        *next = (uint32_t)i;
+        next += mask[i] != 0;
+    }
+    if (next) for_each_copy(conv, count_any, &conv->n_copies);
+    conv->copies = malloc((conv->n_copies + 1) * sizeof *conv->copies);
+    if (!next || !conv->copies) return prune_fail(PRUNE_ERR_NOMEM, "out of memory for a convolution's surviving weights");
     next = conv->copies;
-    for_each_copy(conv, mask, note_place, &next);
+    for_each_copy(conv, note_place, &next);
     return PRUNE_OK;
 }
 
 /* At most. */
 static int blocks_of_part(const struct prune_sparse_conv *conv) { return up(conv->blocks, conv->parts); }
 
-static int make_pass(struct prune_sparse_conv *conv, struct prune_pass *pass, int back, const uint8_t *mask)
+static int make_pass(struct prune_sparse_conv *conv, struct prune_pass *pass, int back)
 {
     *pass = prune_pass_of(&conv->shape, conv->unrolled, back);
     prune_pass_plan(pass, conv->v, conv->kernels->conv.most_weight, blocks_of_part(conv), (double)conv->n_survivors / (double)weights_of(&conv->shape), PRUNE_PASS_BYTES);
-    return list_pass(conv, pass, back, mask);
+    return list_pass(conv, pass, back);
 }
 
-static int make_gradient(struct prune_sparse_conv *conv, const uint8_t *mask)
+static int make_gradient(struct prune_sparse_conv *conv)
 {
     struct prune_pass *pass = &conv->gradient;
     double density = (double)conv->n_survivors / (double)weights_of(&conv->shape);
@@ -228,7 +248,7 @@ static int make_gradient(struct prune_sparse_conv *conv, const uint8_t *mask)
         *pass = prune_pass_of(&conv->shape, conv->unrolled, 0);
         prune_pass_plan(pass, conv->v, most, blocks, density, PRUNE_PASS_BYTES - ONCE_BYTES);
     }
-    int code = list_pass(conv, pass, 0, mask);
+    int code = list_pass(conv, pass, 0);
     if (code) return code;
     plan_pieces(pass, conv->n_copies, conv->v, once);
     conv->sums = calloc((size_t)conv->parts, sizeof *conv->sums);
@@ -249,10 +269,11 @@ int prune_sparse_conv_new(struct prune_sparse_conv **made, const struct prune_co
     conv->parts = parts;
     conv->backward = backward;
     conv->unrolled = prune_pass_is_unrolled(shape);
-    code = note_survivors(conv, mask);
-    if (!code) code = make_pass(conv, &conv->forward, 0, mask);
-    if (!code && backward >= 2) code = make_pass(conv, &conv->back, 1, mask);
-    if (!code && backward) code = make_gradient(conv, mask);
+    code = note_meeting(conv);
+    if (!code) code = note_survivors(conv, mask);
+    if (!code) code = make_pass(conv, &conv->forward, 0);
+    if (!code && backward >= 2) code = make_pass(conv, &conv->back, 1);
+    if (!code && backward) code = make_gradient(conv);
     if (code) prune_sparse_conv_free(conv);
     else *made = conv;
     return code;
@@ -269,6 +290,7 @@ static void free_pass(struct prune_pass *pass)
 void prune_sparse_conv_free(struct prune_sparse_conv *conv)
 {
     if (!conv) return;
+    free(conv->meeting);
     free_pass(&conv->forward);
     free_pass(&conv->back);
     free_pass(&conv->gradient);

@@ -38,6 +38,7 @@ struct prune_sparse_conv {
     int blocks, parts, v;
     int unrolled, backward;
     size_t n_survivors, n_copies;
+    uint8_t *meeting;                   /* size * size: whether that place of the kernel meets anything but the border */
     uint32_t *survivors;                /* their places in the weights array, ascending */
     uint32_t *copies;                   /* the same of what is in the lists: a survivor several times where rows are unrolled, and not if it meets nothing but the border */
     struct prune_pass forward, back, gradient;
