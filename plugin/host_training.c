@@ -165,7 +165,7 @@ static int replace_grouped(struct prune_training *training, int i)
     return code;
 }
 
-/* A layer that is sparse needs its dense path at steps alone: it is made then. */
+/* A layer that is sparse needs its dense path at steps alone, and it is made then; rules that always want all gradients keep it. */
 static int plan_weighted(struct prune_training *training, int i)
 {
     struct prune_trained *layer = &training->layers[i];
@@ -231,6 +231,7 @@ static int plan_layer(struct prune_training *training, int i)
         code = plan_weighted(training, i);
         if (code == PRUNE_ERR_UNSUPPORTED) {
             layer->kind = PRUNE_TRAINED_OWN;
+            layer->sparse = 0;
             code = PRUNE_OK;
         } else if (!code) code = prune_norm_new(&layer->norm, &training->batch, layer->layout, layer->planes, layer->activation, l->batch_normalize);
         break;
